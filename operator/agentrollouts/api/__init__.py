@@ -1,0 +1,1 @@
+"""The resources users write, as pydantic models: the only definition, from which ``crds/`` is generated."""

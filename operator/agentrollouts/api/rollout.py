@@ -1,0 +1,286 @@
+"""Rollout: how an agent's versions earn their traffic. One per agent, long-lived; change ``spec.version`` and it begins."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from agentrollouts.api.agentroute import Sticky
+from agentrollouts.api.analysis import Analysis
+from agentrollouts.api.approvalgate import ApprovalRecord
+from agentrollouts.api.base import Rule, SpecModel, StatusModel, rules
+from agentrollouts.api.conditions import Conditions
+from agentrollouts.api.scalars import (
+    AgentName,
+    Digest,
+    Duration,
+    GroupName,
+    HttpToken,
+    Name,
+    Percent,
+    ReasonText,
+    Semver,
+    ShareBps,
+    Text,
+    Time,
+)
+from agentrollouts.api.strategy import Strategy
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class Assignment(SpecModel):
+    """What makes a caller stay with a version."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule("!(has(self.header) && has(self.cookie))", "give at most one of header and cookie")
+        )
+    )
+
+    header: HttpToken | None = Field(
+        default=None, description="Request header that names the user or session."
+    )
+    cookie: HttpToken | None = Field(default=None, description="Cookie that names the user or session.")
+    cookie_ttl: Duration = Field(
+        default="24h",
+        validate_default=True,
+        description="Life of the cookie the router mints for callers that bring no key.",
+    )
+    group: GroupName = Field(
+        default="",
+        description="Rollouts of one group share their salt and pass their cohorts on, so that agents"
+        " released together meet each other.",
+    )
+
+    def sticky(self) -> Sticky:
+        """The router's form of it."""
+        return Sticky(header=self.header, cookie=self.cookie)
+
+
+class Control(SpecModel):
+    """The control cohort: users of the old version, as many as the candidate's, measured apart."""
+
+    max_share: Percent = Field(
+        default="10%",
+        validate_default=True,
+        description="The largest share of the control cohort; 0% means none.",
+    )
+
+
+class RouterSpec(SpecModel):
+    """What moves the traffic."""
+
+    kind: Literal["Envoy"] = Field(default="Envoy", description="The built-in Envoy router.")
+    timeout: Duration = Field(
+        default="5m",
+        validate_default=True,
+        description="The longest a caller waits for the start of an answer.",
+    )
+
+
+class Approval(SpecModel):
+    """Who must say yes, and before which share."""
+
+    above: Percent = Field(
+        default="99.99%",
+        validate_default=True,
+        description="Shares above this need approval. The default asks before the final step to 100%;"
+        " 50% asks before the candidate's majority. The final step always asks.",
+    )
+    quorum: Annotated[int, Field(ge=1, le=5)] = Field(
+        default=1, description="How many different people must approve."
+    )
+    ttl: Duration = Field(
+        default="168h",
+        validate_default=True,
+        description="A gate not opened within this time expires, and the candidate is rolled back.",
+    )
+    separation_of_duties: bool = Field(
+        default=True, description="Whoever asked for the version can't approve it."
+    )
+
+
+class RollbackPolicy(SpecModel):
+    """What a rollback does with work in progress, and how long the last good version stays warm."""
+
+    sessions: Literal["drain", "evict"] = Field(
+        default="drain",
+        description="drain: requests in flight finish within the deadline; evict: the candidate stops at once.",
+    )
+    deadline: Duration = Field(
+        default="30s", validate_default=True, description="How long requests in flight may take to finish."
+    )
+    warm_for: Duration = Field(
+        default="1h",
+        validate_default=True,
+        description="How long the previous version stays at full size after a promotion.",
+    )
+    ready_deadline: Duration = Field(
+        default="10m",
+        validate_default=True,
+        description="A candidate that isn't ready by then is rolled back.",
+    )
+    max_restarts: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=2,
+        description="More container restarts of the candidate than this roll it back, whatever the metrics say.",
+    )
+
+
+class RolloutSpec(SpecModel):
+    """What should run, and how carefully it gets there."""
+
+    agent: AgentName = Field(description="The logical name callers use; also the Rollout's name.")
+    version: Semver = Field(description="The AgentVersion you want. Change it and a rollout begins.")
+    paused: bool = Field(default=False, description="Hold at the present share; rollbacks still happen.")
+    assignment: Assignment = Field(default_factory=Assignment)
+    control: Control = Field(default_factory=Control)
+    router: RouterSpec = Field(default_factory=RouterSpec)
+    strategy: Strategy = Field(default_factory=Strategy)
+    analysis: Analysis = Field(default_factory=Analysis)
+    approval: Approval = Field(default_factory=Approval)
+    rollback: RollbackPolicy = Field(default_factory=RollbackPolicy)
+
+
+class StableStatus(StatusModel):
+    """The version that serves."""
+
+    version: Semver = Field(description="Its spec.version.")
+    digest: Digest = Field(description="Its artifact digest.")
+    since: Time = Field(description="When it became stable.")
+
+
+class PreviousStatus(StatusModel):
+    """The version before the stable one, kept warm for an undo."""
+
+    version: Semver = Field(description="Its spec.version.")
+    digest: Digest = Field(description="Its artifact digest.")
+    warm_until: Time = Field(description="Its pods stay at full size until then.")
+
+
+class CandidateStatus(StatusModel):
+    """The version on its way."""
+
+    version: Semver = Field(description="Its spec.version.")
+    digest: Digest = Field(description="Its artifact digest.")
+    attempt: Annotated[int, Field(ge=1)] = Field(default=1, description="Which try of this artifact it is.")
+    started_at: Time = Field(description="When it became the candidate.")
+    step: Annotated[int, Field(ge=-1, le=64)] = Field(
+        default=-1, description="Index of the present step; -1 before the first."
+    )
+    step_started_at: Time = Field(description="When the present step began.")
+    share: ShareBps = Field(default=0, description="Its present share in basis points.")
+    tasks_at_step: Annotated[float, Field(ge=0)] = Field(
+        default=0, description="Its finished tasks when the step began."
+    )
+    first_share_at: Time | None = Field(default=None, description="When it got its first traffic.")
+    no_evidence_since: Time | None = Field(
+        default=None, description="Since when there is no usable evidence about it."
+    )
+    paused_reason: ReasonText = Field(
+        default="", description="Why it waits for a person to resume; empty when it doesn't."
+    )
+
+
+class RejectedStatus(StatusModel):
+    """A candidate that was taken out; it isn't tried again until a person says so."""
+
+    version: Semver = Field(description="Its spec.version.")
+    digest: Digest = Field(description="Its artifact digest.")
+    attempt: Annotated[int, Field(ge=1)] = Field(default=1, description="Which try of this artifact it was.")
+    reason: ReasonText = Field(description="Why it was taken out, in one CamelCase word.")
+    message: Text = Field(default="", description="Why it was taken out, with the numbers.")
+    at: Time = Field(description="When it was taken out.")
+    drain_until: Time = Field(description="Requests in flight may finish until then.")
+
+
+class ShareStatus(StatusModel):
+    """One arm's share now and before the last change."""
+
+    cohort: Literal["candidate", "stable", "control"] = Field(description="The cohort of this arm.")
+    version: Semver = Field(description="The version that answers there.")
+    share: ShareBps = Field(description="Share in basis points.")
+    previous_share: ShareBps = Field(default=0, description="Share before the last change, in basis points.")
+
+
+class CheckStatus(StatusModel):
+    """The verdict of a check when it last changed."""
+
+    name: Annotated[str, Field(max_length=63)] = Field(
+        description="The check's name in spec.analysis.checks."
+    )
+    verdict: Literal["PASS", "WARN", "FAIL", "INCONCLUSIVE"] = Field(description="What the check says.")
+    reason: Text = Field(default="", description="Why, with the numbers.")
+
+
+class DecisionStatus(StatusModel):
+    """Why the rollout stands where it stands."""
+
+    action: Annotated[str, Field(max_length=32)] = Field(description="What was decided last.")
+    reason: ReasonText = Field(description="Why, in one CamelCase word.")
+    message: Text = Field(default="", description="Why, in a sentence.")
+    at: Time = Field(description="When it was decided.")
+
+
+class HistoryEntry(StatusModel):
+    """How one candidate fared."""
+
+    version: Semver = Field(description="Its spec.version.")
+    digest: Digest = Field(description="Its artifact digest.")
+    attempt: Annotated[int, Field(ge=1)] = Field(default=1, description="Which try of this artifact it was.")
+    outcome: Literal["Installed", "Promoted", "RolledBack", "Aborted", "Superseded", "Undone"] = Field(
+        description="How it ended."
+    )
+    reason: ReasonText = Field(default="", description="Why, in one CamelCase word.")
+    message: Text = Field(default="", description="Why, in a sentence.")
+    started_at: Time = Field(description="When it became the candidate.")
+    finished_at: Time = Field(description="When it ended.")
+    approvals: Annotated[tuple[ApprovalRecord, ...], Field(max_length=8)] = Field(
+        default=(), description="Who approved it."
+    )
+
+
+class HandledStatus(StatusModel):
+    """The last value of each request annotation that was acted on; each value acts once."""
+
+    abort: Annotated[str, Field(max_length=256)] = Field(default="", description="Of agentrollouts.io/abort.")
+    retry: Annotated[str, Field(max_length=256)] = Field(default="", description="Of agentrollouts.io/retry.")
+    undo: Annotated[str, Field(max_length=256)] = Field(default="", description="Of agentrollouts.io/undo.")
+    resume: Annotated[str, Field(max_length=256)] = Field(
+        default="", description="Of agentrollouts.io/resume."
+    )
+
+
+RolloutPhase = Literal[
+    "Pending", "Progressing", "Paused", "AwaitingApproval", "Promoting", "Healthy", "Degraded", "RolledBack"
+]
+
+
+class RolloutStatus(StatusModel):
+    """A report on the last observed state."""
+
+    observed_generation: Count = Field(default=0, description="The metadata.generation this status is about.")
+    phase: RolloutPhase = Field(default="Pending", description="Where the rollout stands, in one word.")
+    message: Text = Field(default="", description="Where the rollout stands, in a sentence.")
+    stable: StableStatus | None = None
+    previous: PreviousStatus | None = None
+    candidate: CandidateStatus | None = None
+    rejected: RejectedStatus | None = None
+    route: Name = Field(default="", description="The AgentRoute with the shares as the router serves them.")
+    shares: Annotated[tuple[ShareStatus, ...], Field(max_length=16)] = Field(
+        default=(), description="The share of each arm."
+    )
+    checks: Annotated[tuple[CheckStatus, ...], Field(max_length=32)] = Field(
+        default=(), description="The verdict of each check."
+    )
+    decision: DecisionStatus | None = None
+    handled: HandledStatus = Field(default_factory=HandledStatus)
+    history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = Field(
+        default=(), description="How the last candidates fared."
+    )
+    attempts: Count = Field(default=0, description="Candidates started so far; numbers the gates.")
+    settled: Time | None = Field(
+        default=None, description="Moment of the last decision on the route that this status reports."
+    )
+    conditions: Conditions = ()

@@ -1,0 +1,167 @@
+"""Scalars of the API. People write ``5%`` and ``15m``; inside, shares are basis points and durations are timedeltas."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from agentrollouts.api.base import refusal
+
+FULL = 10_000
+"""All of the traffic, in basis points."""
+
+_PERCENT = re.compile(r"^(100|[0-9]{1,2})(\.[0-9]{1,2})?%?$")
+_DURATION = re.compile(r"^(?=[0-9])(?:(?P<h>[0-9]{1,5})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0-9]{1,6})s)?$")
+PERCENT_PATTERN = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%?$"
+DURATION_PATTERN = r"^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
+
+
+def parse_percent(value: object) -> int:
+    """``5``, ``"5"``, ``"5%"`` and ``"0.5%"`` to basis points (500, 500, 500, 50).
+
+    Raises ValueError outside 0..100 or finer than a basis point.
+    """
+    text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    if not _PERCENT.fullmatch(text):
+        raise ValueError(
+            f"expected a percentage from 0% to 100% with at most two decimals, such as 5% or 0.5%; got {value!r}"
+        )
+    whole, _, fraction = text.rstrip("%").partition(".")
+    basis_points = int(whole) * 100 + int((fraction + "00")[:2])
+    if basis_points > FULL:
+        raise ValueError(f"expected at most 100%; got {value!r}")
+    return basis_points
+
+
+def format_percent(basis_points: int) -> str:
+    """Basis points as people write them: 500 is ``5%``, 50 is ``0.5%``."""
+    whole, fraction = divmod(basis_points, 100)
+    return f"{whole}.{fraction:02d}".rstrip("0") + "%" if fraction else f"{whole}%"
+
+
+def parse_duration(value: object) -> timedelta:
+    """``90s``, ``15m``, ``1h30m`` to a timedelta. Raises ValueError on anything else."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"expected a duration such as 90s, 15m or 1h30m; got {value!r}")
+    hours, minutes, seconds = (int(match[unit] or 0) for unit in "hms")
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def format_duration(value: timedelta) -> str:
+    """A timedelta as people write it, whole seconds, the largest units first."""
+    minutes, seconds = divmod(int(value.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{amount}{unit}" for amount, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if amount]
+    return "".join(parts) or "0s"
+
+
+def _basis_points(value: object) -> int:
+    # Basis points only ever enter from Python code; everything on the wire is a percentage.
+    return value.value if isinstance(value, BasisPoints) else parse_percent(value)
+
+
+class BasisPoints:
+    """A share given by code in basis points, so that it isn't mistaken for a percentage."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: int) -> None:
+        if not 0 <= value <= FULL:
+            raise ValueError(f"expected 0..{FULL} basis points; got {value}")
+        self.value = value
+
+
+def _utc(value: datetime) -> datetime:
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def format_time(value: datetime) -> str:
+    """RFC 3339 with microseconds (Kubernetes' MicroTime), always UTC."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+_percent_schema: dict[str, Any] = {
+    "x-kubernetes-int-or-string": True,
+    "anyOf": [{"type": "integer"}, {"type": "string"}],
+    "pattern": PERCENT_PATTERN,
+    "maxLength": 8,
+    "minimum": 0,
+    "maximum": 100,
+} | refusal("write a percentage from 0% to 100% with at most two decimals, such as 5% or 0.5%")
+_duration_schema: dict[str, Any] = {
+    "type": "string",
+    "pattern": DURATION_PATTERN,
+    "minLength": 2,
+    "maxLength": 18,
+} | refusal("write a duration such as 90s, 15m or 1h30m")
+Percent = Annotated[
+    int, BeforeValidator(_basis_points), PlainSerializer(format_percent), WithJsonSchema(_percent_schema)
+]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration),
+    WithJsonSchema(_duration_schema),
+]
+Time = Annotated[
+    datetime,
+    AfterValidator(_utc),
+    PlainSerializer(format_time),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+AgentName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$",
+        max_length=40,
+        json_schema_extra=refusal(
+            "write at most 40 lower-case letters, digits and dashes, a letter first and no dash last, such as support"
+        ),
+    ),
+]
+Semver = Annotated[
+    str,
+    Field(
+        pattern=r"^(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})(-[0-9a-z]([0-9a-z-]*[0-9a-z])?)?$",
+        max_length=20,
+        json_schema_extra=refusal(
+            "write a semantic version such as 1.2.0 or 1.2.0-rc1: three numbers, and after a dash lower-case letters and digits"
+        ),
+    ),
+]
+Digest = Annotated[
+    str,
+    Field(
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        max_length=71,
+        json_schema_extra=refusal("write a digest as sha256: followed by 64 lower-case hexadecimal digits"),
+    ),
+]
+HttpToken = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+        max_length=128,
+        json_schema_extra=refusal(
+            "write the name of a header or cookie, without spaces or colons, such as x-user-id"
+        ),
+    ),
+]
+GroupName = Annotated[
+    str,
+    Field(
+        pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
+        max_length=63,
+        json_schema_extra=refusal("write lower-case letters, digits and dashes, no dash first or last"),
+    ),
+]
+ShareBps = Annotated[int, Field(ge=0, le=FULL)]
+Text = Annotated[str, Field(max_length=4096)]
+Name = Annotated[str, Field(max_length=253)]
+ReasonText = Annotated[str, Field(max_length=128, pattern=r"^([A-Za-z][A-Za-z0-9]*)?$")]

@@ -1,0 +1,27 @@
+"""failureRate: the candidate's failed tasks against a fixed limit, for agents whose task mix never changes."""
+
+from __future__ import annotations
+
+from agentrollouts.api.analysis import FailureRateSpec
+from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, percent, too_few
+from agentrollouts.core.checks.success_rate import TASKS
+from agentrollouts.core.evidence import CounterQuery, sum_of
+
+
+def queries(spec: FailureRateSpec) -> tuple[CounterQuery, ...]:
+    """Counters the check reads."""
+    return (TASKS,)
+
+
+def judge(spec: FailureRateSpec, given: CheckInput) -> CheckResult:
+    """Exactly the limit passes."""
+    n = sum_of(given.candidate, TASKS.metric)
+    if n < given.minimum_samples:
+        return too_few(given.name, n, given.minimum_samples)
+    failed = sum_of(given.candidate, TASKS.metric, "failure")
+    verdict = Verdict.FAIL if failed * 10_000 > spec.max * n else Verdict.PASS
+    return CheckResult(
+        given.name,
+        verdict,
+        f"failed {percent(failed / n)} of {n:.0f} tasks, at most {percent(spec.max / 10_000)}",
+    )

@@ -1,0 +1,24 @@
+"""ratio: two counters of the user's own, bad over all, against a fixed limit."""
+
+from __future__ import annotations
+
+from agentrollouts.api.analysis import RatioSpec
+from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, percent, too_few
+from agentrollouts.core.evidence import CounterQuery, sum_of
+
+
+def queries(spec: RatioSpec) -> tuple[CounterQuery, ...]:
+    """Counters the check reads."""
+    return (CounterQuery(spec.bad), CounterQuery(spec.total))
+
+
+def judge(spec: RatioSpec, given: CheckInput) -> CheckResult:
+    """Exactly the limit passes."""
+    n = sum_of(given.candidate, spec.total)
+    if n < given.minimum_samples:
+        return too_few(given.name, n, given.minimum_samples, f"{spec.total} of the candidate")
+    bad = sum_of(given.candidate, spec.bad)
+    verdict = Verdict.FAIL if bad * 10_000 > spec.max * n else Verdict.PASS
+    return CheckResult(
+        given.name, verdict, f"{spec.bad} {percent(bad / n)} of {n:.0f}, at most {percent(spec.max / 10_000)}"
+    )

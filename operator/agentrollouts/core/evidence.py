@@ -1,0 +1,198 @@
+"""Evidence: what each version achieved in each cohort since a candidate started, as sums of raw counters.
+
+Raw counters are folded pod by pod with reset detection, never ``rate()`` or ``increase()``: those extrapolate to numbers
+nobody counted. A missed scrape only makes the next difference larger, and a pod that is gone keeps what it had counted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
+
+MAX_CHECKPOINTS = 128
+"""Checkpoints kept for a sliding window: bounds memory and makes the window's edge at most a 128th of it too wide."""
+
+
+class CounterQuery(NamedTuple):
+    """One counter, and the one label of it that is kept beside the identity (empty: none)."""
+
+    metric: str
+    dimension: str = ""
+
+
+class SeriesKey(NamedTuple):
+    """Whose counter it is. ``pod`` is empty for counters that don't come from pods."""
+
+    version: str
+    cohort: str
+    pod: str
+    value: str
+
+
+class Point(NamedTuple):
+    """One raw sample: seconds since the epoch, and the counter."""
+
+    time: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Raw samples of one counter of one rollout's agent, oldest first."""
+
+    query: CounterQuery
+    key: SeriesKey
+    points: tuple[Point, ...]
+
+
+class Cell(NamedTuple):
+    """One number of a cohort: a metric and the value of its kept label."""
+
+    metric: str
+    value: str = ""
+
+
+class Arm(NamedTuple):
+    """A version in a cohort. Counters without a cohort label have an empty cohort."""
+
+    version: str
+    cohort: str
+
+
+Totals = Mapping[Cell, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Evidence that couldn't be had, and why. It is a value: it means Hold, never a pass and never a rollback."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Sums by arm: ``total`` since the candidate started, ``recent`` over the analysis window (the same if there is none)."""
+
+    total: Mapping[Arm, Totals]
+    recent: Mapping[Arm, Totals]
+    as_of: datetime
+
+    def pooled(self, version: str, *, cohorts: Iterable[str] | None = None, recent: bool = False) -> Totals:
+        """One version's sums over the given cohorts (all of them by default)."""
+        wanted = None if cohorts is None else frozenset(cohorts)
+        source = self.recent if recent else self.total
+        pooled: dict[Cell, float] = {}
+        for arm, totals in source.items():
+            if arm.version == version and (wanted is None or arm.cohort in wanted):
+                for cell, amount in totals.items():
+                    pooled[cell] = pooled.get(cell, 0.0) + amount
+        return MappingProxyType(pooled)
+
+
+def sum_of(totals: Totals, metric: str, *values: str) -> float:
+    """Sum of a metric's cells, of the named label values only if any are named."""
+    return sum(
+        n for cell, n in totals.items() if cell.metric == metric and (not values or cell.value in values)
+    )
+
+
+@dataclass(slots=True)
+class _Counter:
+    last: float
+    counted: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    time: float
+    weight: float
+    totals: Mapping[Arm, dict[Cell, float]]
+
+
+@dataclass(slots=True)
+class Accumulator:
+    """Folds raw samples of one rollout's agent into sums since ``since``.
+
+    The first samples loaded are history (:meth:`load`): what a counter showed at ``since`` is its baseline, and a counter
+    that appears later starts from zero, because agents create every label set at zero. After an operator restart the same
+    load over the same history gives the same sums.
+    """
+
+    since: float
+    window: timedelta = timedelta(0)
+    window_of: tuple[str, str] | None = None
+    """(version, metric) whose events measure the window, instead of time."""
+    window_size: float = 0.0
+    """Length of that window, in events."""
+    _counters: dict[tuple[CounterQuery, SeriesKey], _Counter] = field(default_factory=dict)
+    _totals: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
+    _checkpoints: deque[_Checkpoint] = field(default_factory=deque)
+
+    def load(self, history: Iterable[Series]) -> None:
+        """Begin from raw history that reaches back to before ``since``."""
+        for series in history:
+            before = [point for point in series.points if point.time <= self.since]
+            baseline = before[-1].value if before else 0.0
+            self._counters[series.query, series.key] = _Counter(last=baseline)
+            self._fold(series.query, series.key, series.points[len(before) :])
+
+    def add(self, current: Iterable[Series]) -> None:
+        """Fold in the newest samples."""
+        for series in current:
+            self._fold(series.query, series.key, series.points)
+
+    def evidence(self, now: datetime) -> Evidence:
+        """The sums as they stand, and a checkpoint for the sliding window."""
+        total = {arm: MappingProxyType(dict(cells)) for arm, cells in self._totals.items()}
+        recent: Mapping[Arm, Totals] = total
+        if self.window or self.window_of:
+            recent = self._slide(now.timestamp())
+        return Evidence(total=MappingProxyType(total), recent=recent, as_of=now)
+
+    def _fold(self, query: CounterQuery, key: SeriesKey, points: Iterable[Point]) -> None:
+        counter = self._counters.setdefault((query, key), _Counter(last=0.0))
+        gained = 0.0
+        for point in points:
+            # NB: a smaller value is a restarted process that counts from zero again.
+            gained += point.value - counter.last if point.value >= counter.last else point.value
+            counter.last = point.value
+        counter.counted += gained
+        cells = self._totals.setdefault(Arm(key.version, key.cohort), {})
+        cell = Cell(query.metric, key.value)
+        cells[cell] = cells.get(cell, 0.0) + gained
+
+    def _weight(self) -> float:
+        assert self.window_of is not None
+        version, metric = self.window_of
+        return sum(sum_of(cells, metric) for arm, cells in self._totals.items() if arm.version == version)
+
+    def _slide(self, now: float) -> Mapping[Arm, Totals]:
+        weight = self._weight() if self.window_of else now
+        size = self.window_size if self.window_of else self.window.total_seconds()
+        edge = self._edge(weight, size)
+        last = self._checkpoints[-1].weight if self._checkpoints else float("-inf")
+        if weight - last >= size / MAX_CHECKPOINTS and weight > last:
+            copied = {arm: dict(cells) for arm, cells in self._totals.items()}
+            self._checkpoints.append(_Checkpoint(now, weight, copied))
+        return {
+            arm: MappingProxyType(
+                {
+                    cell: n - (edge.totals.get(arm, {}).get(cell, 0.0) if edge else 0.0)
+                    for cell, n in cells.items()
+                }
+            )
+            for arm, cells in self._totals.items()
+        }
+
+    def _edge(self, weight: float, size: float) -> _Checkpoint | None:
+        """The newest checkpoint that is at least a whole window old; older ones are dropped."""
+        edge: _Checkpoint | None = None
+        while self._checkpoints and weight - self._checkpoints[0].weight >= size:
+            edge = self._checkpoints.popleft()
+        if edge:
+            self._checkpoints.appendleft(edge)
+        return edge

@@ -1,0 +1,221 @@
+"""From a decision to a plan: the route first, then the status, then everything else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from agentrollouts.api.agentroute import AgentRouteSpec, Intent
+from agentrollouts.api.approvalgate import ApprovalRecord
+from agentrollouts.api.rollout import CheckStatus, DecisionStatus, HandledStatus, RolloutStatus
+from agentrollouts.api.scalars import FULL
+from agentrollouts.core import rails
+from agentrollouts.core.checks import CheckResult
+from agentrollouts.core.conditions import conditions_of, phase_of
+from agentrollouts.core.decision import (
+    Advance,
+    AwaitApproval,
+    Decision,
+    Hold,
+    Pause,
+    Promote,
+    Rollback,
+    SetManually,
+    Undo,
+)
+from agentrollouts.core.gate_plan import gate_actions
+from agentrollouts.core.gates import GateState, Opened, gate_state
+from agentrollouts.core.plan import Action, Emit, PatchRolloutStatus, Plan, SetRoute
+from agentrollouts.core.routing import intent_of, same_traffic, wanted_route
+from agentrollouts.core.settle import settle, shares, with_intent
+from agentrollouts.core.snapshot import Snapshot
+
+IDLE = timedelta(minutes=5)
+"""How often a rollout nobody touches is looked at, against events that got lost."""
+
+
+def settled(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with the route's last decision in its status, whether or not that was ever written."""
+    route = snapshot.route.spec if snapshot.route else None
+    gate = gate_state(snapshot)
+    approvals = gate.approvals if isinstance(gate, Opened) else ()
+    return replace(snapshot, status=settle(snapshot.spec, snapshot.status, route, approvals))
+
+
+def make_plan(
+    snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateState, decision: Decision
+) -> Plan:
+    """Everything one tick does. ``snapshot`` is settled; raises ForbiddenShareError rather than break a rail."""
+    check_rails(snapshot, gate, decision)
+    intent = intent_of(snapshot, decision)
+    moved = _moved(snapshot, intent, gate)
+    route, route_actions = _route(replace(snapshot, status=moved), intent, decision)
+    status = _report(snapshot, moved, results, decision)
+    status = status.model_copy(update={"shares": shares(route, snapshot.status.shares)})
+    status_actions: tuple[Action, ...] = () if status == snapshot.status else (PatchRolloutStatus(status),)
+    return Plan(
+        actions=(
+            *route_actions,
+            *status_actions,
+            *gate_actions(snapshot, results, gate, decision),
+            *_events(snapshot, decision, route_actions),
+        ),
+        requeue_after=_requeue(snapshot, status, decision),
+        status=status,
+    )
+
+
+class ForbiddenShareError(AssertionError):
+    """A decision would have given a candidate a share it may not have. A bug in the rules: nothing was written."""
+
+
+def check_rails(snapshot: Snapshot, gate: GateState, decision: Decision) -> None:
+    """The last look before anything is written; the rules above should never let it fire."""
+    share = decision.share if isinstance(decision, Advance) else FULL if isinstance(decision, Promote) else 0
+    if share and not rails.allowed(snapshot, share, gate):
+        raise ForbiddenShareError(
+            f"{share} basis points for {snapshot.spec.agent} without an open gate ({gate})"
+        )
+
+
+def _moved(snapshot: Snapshot, intent: Intent | None, gate: GateState) -> RolloutStatus:
+    if intent is None:
+        return snapshot.status
+    approvals: tuple[ApprovalRecord, ...] = gate.approvals if isinstance(gate, Opened) else ()
+    return with_intent(snapshot.spec, snapshot.status, intent, approvals)
+
+
+def _route(
+    after: Snapshot, intent: Intent | None, decision: Decision
+) -> tuple[AgentRouteSpec | None, tuple[Action, ...]]:
+    manual = decision.shares if isinstance(decision, SetManually) else ()
+    if after.spec.strategy.manual and not manual:
+        return (after.route.spec if after.route else None), ()
+    wanted = wanted_route(after, intent, manual)
+    if wanted is None:
+        return None, ()
+    old = after.route
+    if old is not None and intent is None and same_traffic(old.spec, wanted):
+        return old.spec, ()
+    urgent = isinstance(decision, (Rollback, Undo))
+    action = SetRoute(wanted, old.resource_version if old else None, urgent=urgent)
+    reverted = old is not None and intent is None and old.spec.arms != wanted.arms
+    notice = (
+        (Emit("WeightsReverted", "somebody changed the shares on the route; they were put back", "Warning"),)
+        if reverted
+        else ()
+    )
+    return wanted, (action, *notice)
+
+
+def _report(
+    snapshot: Snapshot, moved: RolloutStatus, results: tuple[CheckResult, ...], decision: Decision
+) -> RolloutStatus:
+    """The next status. Numbers that change all the time are written only when a verdict or the decision changes."""
+    before, now = snapshot.status, snapshot.now
+    candidate = moved.candidate
+    if candidate is not None:
+        candidate = candidate.model_copy(update=_waiting(moved, decision, now))
+    phase = phase_of(decision, has_stable=moved.stable is not None, has_candidate=candidate is not None)
+    shown = _decision(before, decision, now)
+    same = shown is before.decision and before.observed_generation == snapshot.identity.generation
+    stable = snapshot.versions.get(moved.stable.version) if moved.stable else None
+    spoken = decision if not same or shown is None else replace(decision, message=shown.message)
+    conditions = conditions_of(
+        spoken,
+        phase,
+        generation=snapshot.identity.generation,
+        now=now,
+        before=before.conditions,
+        stable_ready=stable is not None and stable.ready,
+    )
+    requests = snapshot.requests
+    return moved.model_copy(
+        update={
+            "observed_generation": snapshot.identity.generation,
+            "phase": phase,
+            "message": shown.message if shown else "",
+            "candidate": candidate,
+            "route": snapshot.identity.name,
+            "decision": shown,
+            "checks": _checks(before.checks, results)
+            if candidate or isinstance(decision, Rollback)
+            else moved.checks,
+            "handled": HandledStatus(
+                abort=requests.abort, retry=requests.retry, undo=requests.undo, resume=requests.resume
+            ),
+            "conditions": conditions,
+        }
+    )
+
+
+def _decision(before: RolloutStatus, decision: Decision, now: datetime) -> DecisionStatus | None:
+    old, action = before.decision, type(decision).__name__
+    if old is not None and (old.action, old.reason) == (action, decision.reason):
+        return (
+            old
+            if isinstance(decision, (Hold, AwaitApproval, Pause)) or old.message == decision.message
+            else old.model_copy(update={"message": decision.message})
+        )
+    return DecisionStatus(action=action, reason=decision.reason, message=decision.message[:4000], at=now)
+
+
+def _waiting(moved: RolloutStatus, decision: Decision, now: datetime) -> dict[str, object]:
+    """The clock of missing evidence, and a pause that only a person ends."""
+    candidate = moved.candidate
+    assert candidate is not None
+    blind = isinstance(decision, Hold) and decision.no_evidence
+    paused = isinstance(decision, Pause) and decision.reason != "Paused"
+    since = (candidate.no_evidence_since or now) if blind or paused else None
+    return {
+        "no_evidence_since": now if candidate.paused_reason and not paused and blind else since,
+        "paused_reason": decision.reason if paused else "",
+    }
+
+
+def _checks(before: tuple[CheckStatus, ...], results: tuple[CheckResult, ...]) -> tuple[CheckStatus, ...]:
+    old = {check.name: check for check in before}
+    return tuple(
+        known
+        if (known := old.get(result.name)) is not None and known.verdict == result.verdict
+        else CheckStatus(name=result.name, verdict=result.verdict.value, reason=result.reason[:4000])
+        for result in results[:32]
+    )
+
+
+def _events(snapshot: Snapshot, decision: Decision, route: tuple[Action, ...]) -> tuple[Action, ...]:
+    old, requests, handled = snapshot.status.decision, snapshot.requests, snapshot.status.handled
+    events: list[Action] = []
+    if requests.undo and requests.undo != handled.undo and not isinstance(decision, Undo):
+        events.append(
+            Emit(
+                "UndoRefused",
+                "the previous version is no longer warm and ready; set spec.version to it instead",
+                "Warning",
+            )
+        )
+    if (
+        old is None
+        or (old.action, old.reason) != (type(decision).__name__, decision.reason)
+        or any(isinstance(a, SetRoute) for a in route)
+    ):
+        stalled = isinstance(decision, Hold) and decision.stalled
+        kind: Literal["Normal", "Warning"] = (
+            "Warning" if stalled or isinstance(decision, (Rollback, Undo)) else "Normal"
+        )
+        events.append(
+            Emit(f"{type(decision).__name__}{decision.reason}", decision.message or decision.reason, kind)
+        )
+    return tuple(events)
+
+
+def _requeue(snapshot: Snapshot, status: RolloutStatus, decision: Decision) -> timedelta:
+    """When to look again without an event."""
+    if status.candidate is not None:
+        return snapshot.spec.analysis.interval
+    moments = [status.previous.warm_until] if status.previous else []
+    if status.rejected:
+        moments.append(status.rejected.drain_until)
+    waits = [moment - snapshot.now for moment in moments if moment > snapshot.now]
+    return min([IDLE, *waits])

@@ -1,0 +1,145 @@
+"""Whether the present candidate may take its next step, and what it waits for when it may not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from agentrollouts.api.rollout import CandidateStatus
+from agentrollouts.api.scalars import FULL, format_duration, format_percent
+from agentrollouts.core import rails, tuning
+from agentrollouts.core.checks import CheckResult, Verdict, sample_metric
+from agentrollouts.core.decision import Advance, AwaitApproval, Decision, Hold, Pause, Promote, Rollback
+from agentrollouts.core.evidence import Unavailable, sum_of
+from agentrollouts.core.gates import GateState, Opened, Waiting
+from agentrollouts.core.snapshot import Snapshot
+
+
+def tasks(snapshot: Snapshot) -> float:
+    """Finished tasks of the candidate since it started; 0 without evidence."""
+    candidate, evidence = snapshot.status.candidate, snapshot.evidence
+    if candidate is None or isinstance(evidence, Unavailable):
+        return 0.0
+    return sum_of(evidence.pooled(candidate.version), sample_metric(snapshot.spec), *_unit(snapshot))
+
+
+def _unit(snapshot: Snapshot) -> tuple[str, ...]:
+    return ("+Inf",) if sample_metric(snapshot.spec).endswith("_bucket") else ()
+
+
+def progress(snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateState) -> Decision:
+    """Advance, promote, or the first thing that stands in the way."""
+    candidate = snapshot.status.candidate
+    assert candidate is not None
+    held = (
+        _not_ready(snapshot, candidate) or _no_evidence(snapshot) or _unfinished(snapshot, candidate, results)
+    )
+    if held is not None:
+        return _deadline(snapshot, candidate, held) if held.no_evidence else held
+    return _next(snapshot, candidate, gate)
+
+
+def _not_ready(snapshot: Snapshot, candidate: CandidateStatus) -> Hold | None:
+    view = snapshot.candidate
+    if view is not None and (view.ready or candidate.share):
+        return None
+    pods = view.workload if view else None
+    state = f"{pods.ready} of {pods.desired} pods ready" if pods else "no pods yet"
+    return Hold(
+        "WaitingForPods",
+        f"{candidate.version}: {state}{f' ({pods.trouble})' if pods and pods.trouble else ''}",
+    )
+
+
+def _no_evidence(snapshot: Snapshot) -> Hold | None:
+    evidence = snapshot.evidence
+    if isinstance(evidence, Unavailable):
+        return Hold("NoEvidence", evidence.reason, no_evidence=True)
+    return None
+
+
+def _unfinished(
+    snapshot: Snapshot, candidate: CandidateStatus, results: tuple[CheckResult, ...]
+) -> Hold | None:
+    if candidate.share == 0:
+        return None
+    soak, minimum = _demands(snapshot, candidate)
+    until = candidate.step_started_at + soak
+    if snapshot.now < until:
+        return Hold("Soaking", f"{format_percent(candidate.share)} for {format_duration(soak)}", until=until)
+    seen = tasks(snapshot) - candidate.tasks_at_step
+    if seen < minimum:
+        return Hold(
+            "TooFewSamples", f"{minimum} tasks needed at {format_percent(candidate.share)}", no_evidence=True
+        )
+    if snapshot.spec.strategy.self_tuning:
+        blocked = tuning.blocked(snapshot)
+        if blocked is not None:
+            return blocked
+    return _verdicts(results)
+
+
+def _verdicts(results: tuple[CheckResult, ...]) -> Hold | None:
+    blocking = [result for result in results if result.blocks]
+    if not blocking:
+        return None
+    inconclusive = all(result.verdict is Verdict.INCONCLUSIVE for result in blocking)
+    message = "; ".join(f"{result.name} {result.verdict}: {result.reason}" for result in blocking)
+    return Hold(
+        "ChecksInconclusive" if inconclusive else "ChecksWarn", message[:4000], no_evidence=inconclusive
+    )
+
+
+def _demands(snapshot: Snapshot, candidate: CandidateStatus) -> tuple[timedelta, int]:
+    """(soak, samples) of the present step."""
+    strategy, floor = snapshot.spec.strategy, snapshot.spec.analysis.minimum_samples
+    if strategy.self_tuning:
+        return strategy.self_tuning.interval, 0
+    steps = strategy.effective_steps()
+    at = max((i for i, step in enumerate(steps) if step.share <= candidate.share), default=0)
+    chosen = steps[at].minimum_samples
+    return steps[at].soak, floor if chosen is None else chosen
+
+
+def _deadline(snapshot: Snapshot, candidate: CandidateStatus, held: Hold) -> Decision:
+    """Hold on, until there has been no usable evidence for too long while the candidate had traffic."""
+    since, analysis = candidate.no_evidence_since, snapshot.spec.analysis
+    if since is None or candidate.share == 0 or snapshot.now < since + analysis.no_evidence_deadline:
+        return held
+    message = f"no usable evidence for {format_duration(analysis.no_evidence_deadline)}: {held.message}"
+    match analysis.on_no_evidence:
+        case "Rollback":
+            return Rollback("NoEvidence", message)
+        case "Pause":
+            return Pause("NoEvidence", message)
+        case "Hold":
+            return Hold(held.reason, message, stalled=True, no_evidence=True)
+
+
+def next_share(snapshot: Snapshot) -> int:
+    """The share after the present one, in basis points."""
+    candidate = snapshot.status.candidate
+    assert candidate is not None
+    if snapshot.spec.strategy.self_tuning:
+        return tuning.next_share(snapshot)
+    return min(
+        (step.share for step in snapshot.spec.strategy.effective_steps() if step.share > candidate.share),
+        default=FULL,
+    )
+
+
+def _next(snapshot: Snapshot, candidate: CandidateStatus, gate: GateState) -> Decision:
+    share = next_share(snapshot)
+    if not rails.allowed(snapshot, share, gate):
+        waiting = gate.message if isinstance(gate, Waiting) else "nobody has approved yet"
+        return AwaitApproval(share, "ApprovalNeeded", f"{format_percent(share)} needs approval: {waiting}")
+    n = tasks(snapshot)
+    by = f", approved by {', '.join(a.approver for a in gate.approvals)}" if isinstance(gate, Opened) else ""
+    if share == FULL:
+        return Promote("Approved", f"{candidate.version} becomes stable after {n:.0f} tasks{by}")
+    return Advance(
+        candidate.step + 1,
+        share,
+        n,
+        "StepDone" if candidate.share else "FirstShare",
+        f"{format_percent(share)} for {candidate.version}{by}",
+    )

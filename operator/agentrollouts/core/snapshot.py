@@ -1,0 +1,142 @@
+"""Everything one tick may know, frozen: a decision can be replayed, simulated and explained from this alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agentrollouts.api.agentroute import AgentRouteSpec
+from agentrollouts.api.agentversion import Lineage
+from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
+from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
+from agentrollouts.core.evidence import Evidence, Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The pods of a version as the cluster reports them."""
+
+    desired: int
+    ready: int
+    restarts: int = 0
+    """The most restarts of any one container among the version's living pods."""
+    trouble: str = ""
+    """Why pods don't start, in the kubelet's words; empty when nothing is wrong."""
+    unready_since: datetime | None = None
+    """When the last ready pod was lost, if none is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """An AgentVersion and its pods. ``digest`` is over the five parts of its release."""
+
+    version: str
+    digest: str
+    replicas: int
+    service: str
+    workload: Workload | None = None
+    lineage: Lineage = field(default_factory=Lineage)
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Part name to digest, for the diff a gate shows."""
+    owned: bool = True
+    """Whether the operator scales its pods; false where the user gave a deploymentRef."""
+    problem: str = ""
+    """Why this version can't be used at all, such as a semver reused for another digest."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the version can take the traffic of an agent: at least one pod, and all that were asked for."""
+        pods = self.workload
+        return pods is not None and pods.desired > 0 and pods.ready >= pods.desired
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """An ApprovalGate with its annotations already read apart."""
+
+    name: str
+    spec: ApprovalGateSpec
+    status: ApprovalGateStatus
+    approve: str = ""
+    """Value of the approve annotation, empty if there is none."""
+    approved_by: tuple[str, ...] = ()
+    reject: str = ""
+    rejected_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteView:
+    """The AgentRoute as it is: the truth about traffic."""
+
+    spec: AgentRouteSpec
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What people ask for by annotation. Each value of abort, retry, undo and resume acts once."""
+
+    abort: str = ""
+    retry: str = ""
+    undo: str = ""
+    resume: str = ""
+    paused: bool = False
+    requested_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which Rollout this is."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Facts about the operator itself that a decision depends on."""
+
+    epoch: int = 0
+    """Lease transitions: fences an old leader's late writes."""
+    free_port: int = 10_000
+    """A listener port nobody uses, for a route that has none yet."""
+    policy_installed: bool = True
+    """Whether the API server vouches for approvers' names."""
+    require_policy: bool = True
+    router_namespace: str = "agent-rollouts"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One rollout at one moment."""
+
+    identity: Identity
+    spec: RolloutSpec
+    status: RolloutStatus
+    versions: Mapping[str, VersionView]
+    """By semver; only versions of this agent."""
+    route: RouteView | None
+    evidence: Evidence | Unavailable
+    now: datetime
+    gate: GateView | None = None
+    """The gate of the present candidate and attempt."""
+    requests: Requests = field(default_factory=Requests)
+    surroundings: Surroundings = field(default_factory=Surroundings)
+
+    @property
+    def wanted(self) -> VersionView | None:
+        """The version the spec asks for."""
+        return self.versions.get(self.spec.version)
+
+    @property
+    def candidate(self) -> VersionView | None:
+        """The version on its way, if it still exists."""
+        return self.versions.get(self.status.candidate.version) if self.status.candidate else None
+
+    @property
+    def stable(self) -> VersionView | None:
+        """The version that serves, if it still exists."""
+        return self.versions.get(self.status.stable.version) if self.status.stable else None

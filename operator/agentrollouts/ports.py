@@ -1,0 +1,106 @@
+"""What the core needs from the world, as Protocols. Adapters implement them; every fake passes the same contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, Protocol
+
+from agentrollouts.core.evidence import CounterQuery, Series, Unavailable
+
+
+class Key(NamedTuple):
+    """One object the scheduler looks after."""
+
+    kind: Literal["Rollout", "AgentVersion"]
+    namespace: str
+    name: str
+
+
+class AgentKey(NamedTuple):
+    """An agent, as its metrics name it."""
+
+    namespace: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An object in the cluster, as events and owner references need it."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+
+
+class ConflictError(Exception):
+    """The object changed since it was read (or exists already): look again, nothing was written."""
+
+
+class GoneError(Exception):
+    """The object doesn't exist any more: nothing to write to."""
+
+
+class TransientError(Exception):
+    """The API server couldn't serve the write now: try again later."""
+
+
+class TerminalError(Exception):
+    """The API server refused the write for good: only a person can help. The message is the server's."""
+
+
+class Cluster(Protocol):
+    """Writes to Kubernetes. Reads come from watches, never from here.
+
+    Every write raises ConflictError, GoneError, TransientError or TerminalError and nothing else.
+    """
+
+    async def create_route(self, reference: Reference, spec: Mapping[str, Any], *, owner: Reference) -> None:
+        """Create the AgentRoute ``reference``; ConflictError if it exists."""
+
+    async def replace_route(
+        self, reference: Reference, spec: Mapping[str, Any], *, if_version: str, urgent: bool = False
+    ) -> None:
+        """Replace the AgentRoute's spec if it still has that resource version. ``urgent`` writes have a budget of their own."""
+
+    async def patch_status(self, reference: Reference, status: Mapping[str, Any]) -> None:
+        """Replace the status by server-side apply, with forced ownership."""
+
+    async def apply(self, manifest: Mapping[str, Any]) -> None:
+        """Server-side apply of an object the operator owns."""
+
+    async def create(self, manifest: Mapping[str, Any]) -> None:
+        """Create; ConflictError if it exists."""
+
+    async def emit(
+        self, regarding: Reference, *, reason: str, message: str, type: Literal["Normal", "Warning"]
+    ) -> None:
+        """An event; rate-limited, never raises."""
+
+
+AgentSeries = Mapping[AgentKey, tuple[Series, ...] | Unavailable]
+"""The counters of each agent. One agent's broken counters (NaN, a missing label) are Unavailable for that agent alone."""
+
+
+class MetricSource(Protocol):
+    """Raw counters, asked for many agents at once: the number of queries doesn't depend on the number of rollouts."""
+
+    async def current(
+        self, queries: Sequence[CounterQuery], agents: Sequence[AgentKey]
+    ) -> Mapping[CounterQuery, AgentSeries | Unavailable]:
+        """The newest sample of each counter. An agent without series is absent from its query's mapping."""
+
+    async def history(
+        self, queries: Sequence[CounterQuery], agents: Sequence[AgentKey], *, since: datetime, until: datetime
+    ) -> Mapping[CounterQuery, AgentSeries | Unavailable]:
+        """All samples in between, oldest first, for building up what a restart forgot."""
+
+
+class Clock(Protocol):
+    """The time of day. One reading a tick."""
+
+    def now(self) -> datetime:
+        """Timezone-aware UTC."""

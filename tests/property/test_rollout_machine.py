@@ -1,0 +1,218 @@
+"""Any sequence of events, crashes included, keeps the promises a rollout makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from agentrollouts.api.scalars import FULL
+from agentrollouts.core.decision import Advance, Promote, Rollback, Start, Undo, Withdraw
+from agentrollouts.core.plan import SetRoute
+from agentrollouts.core.planner import settled
+from tests.builders import UNAVAILABLE, carry_out, evidence, look, snapshot, spec, version
+
+VERSIONS = {"1.0.0": "a", "2.0.0": "b", "2.1.0": "c"}
+STRATEGIES = (
+    {"steps": [{"share": 5, "soak": "1m"}, {"share": 20, "soak": "1m"}, {"share": 60, "soak": "1m"}]},
+    {"selfTuning": {"interval": "1m", "window": 50}},
+    {"selfTuning": {"interval": "1m", "floor": "5%", "start": "10%"}},
+)
+
+
+class RolloutMachine(RuleBasedStateMachine):
+    """The world: what people and pods do. The shell carries out plans, sometimes only in part."""
+
+    @initialize(
+        strategy=st.sampled_from(STRATEGIES),
+        above=st.sampled_from(["0%", "20%", "50%", "99.99%"]),
+        author=st.sampled_from(["Person", "Agent"]),
+        quorum=st.sampled_from([1, 2]),
+    )
+    def begin(self, strategy, above, author, quorum):
+        self.fields = {
+            "strategy": strategy,
+            "approval": {"above": above, "quorum": quorum},
+            "analysis": {"noEvidenceDeadline": "5m"},
+        }
+        self.quorum = quorum
+        self.limit = min(self.bps(above), 5_000) if author == "Agent" else self.bps(above)
+        versions = {v: version(v, letter, author=author) for v, letter in VERSIONS.items()}
+        self.s = snapshot(spec=spec("1.0.0", **self.fields), versions=versions)
+        self.counts = {(v, c): [0, 0] for v in VERSIONS for c in ("candidate", "stable", "control")}
+        self.approvers = set()
+        self.token = 0
+        self.dead = set()
+        self.see()
+
+    @staticmethod
+    def bps(above):
+        return int(float(above.rstrip("%")) * 100)
+
+    def see(self):
+        self.s = replace(
+            self.s, evidence=evidence({k: tuple(v) for k, v in self.counts.items() if sum(v)}, self.s.now)
+        )
+
+    def share(self):
+        route = self.s.route
+        return sum(a.share for a in route.spec.arms if a.cohort == "candidate") if route else 0
+
+    def serving(self):
+        return {a.version for a in self.s.route.spec.arms} if self.s.route else set()
+
+    def tick(self, upto=None):
+        before, share = self.s, self.share()
+        decision, plan = look(self.s)
+        self.check(decision, share, before)
+        written = any(isinstance(action, SetRoute) for action in plan.actions[:upto])
+        if isinstance(decision, Rollback) and written:
+            self.dead.add(settled(before).status.candidate.attempt)
+        self.s = carry_out(self.s, plan, upto=upto)
+        candidate = self.s.status.candidate
+        if (
+            candidate is None
+            or before.status.candidate is None
+            or candidate.attempt != before.status.candidate.attempt
+        ):
+            self.s = replace(self.s, gate=None) if candidate is None or before.status.candidate else self.s
+        if self.s.gate is None:
+            self.approvers = set()
+        if upto is None and isinstance(decision, Rollback):
+            assert self.share() == 0
+            assert isinstance(plan.actions[0], SetRoute)
+
+    def check(self, decision, share, before):
+        """Growth needs permission, and is one step at a time."""
+        wanted = (
+            decision.share if isinstance(decision, Advance) else FULL if isinstance(decision, Promote) else 0
+        )
+        candidate = settled(before).status.candidate
+        if wanted:
+            assert candidate.attempt not in self.dead, "a candidate that was taken out came back"
+        if candidate and before.versions[candidate.version].workload.restarts > 2:
+            assert isinstance(decision, (Rollback, Withdraw, Start, Undo)), decision
+        if wanted > self.limit or wanted == FULL:
+            assert len(self.approvers) >= self.quorum, (wanted, self.limit, self.approvers)
+        tuning = before.spec.strategy.self_tuning
+        if tuning and isinstance(decision, (Advance, Promote)) and wanted > share and share:
+            assert wanted - share <= tuning.max_step
+
+    @rule(upto=st.one_of(st.none(), st.integers(0, 3)))
+    def look_at_it(self, upto):
+        self.tick(upto)
+
+    @rule(seconds=st.sampled_from([1, 30, 61, 301, 700]), upto=st.one_of(st.none(), st.integers(0, 2)))
+    def time_passes(self, seconds, upto):
+        self.s = replace(self.s, now=self.s.now + timedelta(seconds=seconds))
+        self.tick(upto)
+
+    @rule(n=st.sampled_from([10, 500, 20_000]), bad=st.sampled_from([0, 0, 0, 0.02, 0.1, 0.5]))
+    def traffic(self, n, bad):
+        for arm in self.s.route.spec.arms if self.s.route else ():
+            tasks = max(1, n * arm.share // FULL) if arm.share else 0
+            failed = round(tasks * bad) if arm.cohort == "candidate" else 0
+            self.counts[arm.version, arm.cohort][0] += tasks - failed
+            self.counts[arm.version, arm.cohort][1] += failed
+        self.see()
+        self.tick()
+
+    @rule(wanted=st.sampled_from(sorted(VERSIONS)))
+    def spec_changes(self, wanted):
+        self.s = replace(self.s, spec=spec(wanted, **self.fields))
+
+    @rule(kind=st.sampled_from(["abort", "retry", "undo", "resume"]))
+    def a_person_asks(self, kind):
+        self.token += 1
+        self.s = replace(self.s, requests=replace(self.s.requests, **{kind: str(self.token)}))
+
+    @rule(paused=st.booleans())
+    def a_person_pauses(self, paused):
+        self.s = replace(self.s, requests=replace(self.s.requests, paused=paused))
+
+    @precondition(lambda self: self.s.gate is not None)
+    @rule(who=st.sampled_from(["alice", "bob"]))
+    def a_person_approves(self, who):
+        self.approvers.add(who)
+        self.s = replace(
+            self.s,
+            gate=replace(self.s.gate, approve=f"true {who}", approved_by=tuple(sorted(self.approvers))),
+        )
+
+    @precondition(lambda self: self.s.gate is not None)
+    @rule()
+    def approvals_are_withdrawn(self):
+        self.approvers = set()
+        self.s = replace(self.s, gate=replace(self.s.gate, approve="", approved_by=()))
+
+    @precondition(lambda self: self.s.gate is not None)
+    @rule(value=st.sampled_from(["yes", "sha256:" + "e" * 64, "TRUE", "false"]))
+    def a_person_approves_something_else(self, value):
+        self.approvers = set()
+        self.s = replace(self.s, gate=replace(self.s.gate, approve=value, approved_by=("mallory", "eve")))
+
+    @rule(
+        which=st.sampled_from(sorted(VERSIONS)),
+        ready=st.booleans(),
+        restarts=st.sampled_from([0, 0, 5]),
+        upto=st.sampled_from([None, 0, 1]),
+    )
+    def pods_change(self, which, ready, restarts, upto):
+        letter = VERSIONS[which]
+        author = self.s.versions[which].lineage.author
+        self.s = replace(
+            self.s,
+            versions={
+                **self.s.versions,
+                which: version(which, letter, ready=ready, restarts=restarts, author=author),
+            },
+        )
+        self.tick(upto)
+
+    @rule()
+    def the_metrics_are_away(self):
+        self.s = replace(self.s, evidence=UNAVAILABLE)
+        self.tick()
+        self.see()
+
+    @rule()
+    def somebody_tampers_with_the_route(self):
+        if self.s.route is not None:
+            arms = (self.s.route.spec.arms[-1].model_copy(update={"share": FULL}),)
+            tampered = self.s.route.spec.model_copy(update={"arms": arms})
+            self.s = replace(self.s, route=replace(self.s.route, spec=tampered))
+            self.tick()
+
+    @invariant()
+    def the_shares_are_whole(self):
+        if self.s.route is not None:
+            assert sum(a.share for a in self.s.route.spec.arms) == FULL
+
+    @invariant()
+    def something_always_serves(self):
+        if self.s.status.stable is not None:
+            assert self.s.route is not None
+            assert self.serving() & {v for v in VERSIONS}
+
+    @invariant()
+    def the_control_cohort_is_never_larger_than_the_candidate(self):
+        control = sum(a.share for a in self.s.route.spec.arms if a.cohort == "control") if self.s.route else 0
+        assert control <= self.share()
+
+    @invariant()
+    def a_candidate_that_was_taken_out_stays_out(self):
+        candidate = self.s.status.candidate
+        if candidate is not None and candidate.attempt in self.dead:
+            assert self.share() == 0
+
+    @invariant()
+    def the_status_stays_small(self):
+        assert len(self.s.status.history) <= 10
+        assert len(self.s.status.shares) <= 16
+
+
+RolloutMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestRollout = RolloutMachine.TestCase
