@@ -365,7 +365,7 @@ def test_undo_after_the_warm_time_is_refused_and_nothing_moves():
     s = step(approved(awaiting(), "alice"))
     decision, plan = look(replace(later(s, hours=2), requests=REQUESTS(undo="1")))
     assert isinstance(decision, Complete)
-    assert [a.reason for a in plan.actions if hasattr(a, "reason")][0] == "UndoRefused"
+    assert next(a.reason for a in plan.actions if hasattr(a, "reason")) == "UndoRefused"
     assert not any(isinstance(a, SetRoute) for a in plan.actions)
 
 
