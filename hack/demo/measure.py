@@ -1,0 +1,147 @@
+"""What the demo claims at its end, computed from the users' own ledger, the route's history and the agents' counters."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from agent_load import (
+    Ledger,
+    Row,
+    ShareChange,
+    changed_sides,
+    misanswered,
+    outcomes,
+    routing_errors,
+    started_after,
+)
+
+from hack.demo.kubectl import Kubectl
+
+Arms = Mapping[tuple[str, str], int]
+
+
+@dataclass(slots=True)
+class RouteHistory:
+    """Every change of shares, at the moment it was decided."""
+
+    changes: list[ShareChange] = field(default_factory=list)
+    intents: list[dict[str, Any]] = field(default_factory=list)
+    _arms: Arms = field(default_factory=dict)
+
+    def seen(self, route: Mapping[str, Any]) -> None:
+        """Take in one state of the AgentRoute."""
+        spec = route["spec"]
+        arms: dict[tuple[str, str], int] = defaultdict(int)
+        for arm in spec["arms"]:
+            arms[arm["cohort"], arm["version"]] += arm["share"]
+        if dict(arms) == dict(self._arms):
+            return
+        intent = spec.get("intent") or {}
+        at = datetime.fromisoformat(intent["at"]).timestamp() if intent else time.time()
+        self.changes.append(ShareChange(at, dict(self._arms), dict(arms)))
+        self.intents.append(intent)
+        self._arms = dict(arms)
+
+    def decided(self, action: str, version: str) -> float | None:
+        """When a decision about a version was taken, in seconds since the epoch."""
+        for intent in reversed(self.intents):
+            if intent.get("action") == action and intent.get("version") == version:
+                return datetime.fromisoformat(intent["at"]).timestamp()
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of the last table; ``holds`` decides the exit code."""
+
+    what: str
+    measured: str
+    expected: str
+    holds: bool
+
+
+def read_ledger(kubectl: Kubectl) -> Ledger:
+    """Every request the users made, fetched page by page from their pod."""
+    ledger = Ledger()
+    while True:
+        page = kubectl.raw(
+            f"/api/v1/namespaces/{kubectl.namespace}/pods/users:8080/proxy/requests?since={len(ledger)}"
+        )
+        rows = page["rows"]
+        for row in rows:
+            ledger.append(Row.from_json(row))
+        if not rows:
+            return ledger
+
+
+def counted(kubectl: Kubectl, prometheus: str, agent: str) -> dict[tuple[str, str, str], int]:
+    """Finished tasks by (version, cohort, outcome) as the agents counted them, pods that are gone included."""
+    query = (
+        f'sum by (version, cohort, outcome) (last_over_time(agent_tasks_total{{agent="{agent}",'
+        f'namespace="{kubectl.namespace}"}}[2h]))'
+    )
+    answer = kubectl.raw(f"{prometheus}/api/v1/query?query={quote(query)}")
+    return {
+        (m["version"], m["cohort"], m["outcome"]): int(float(value[1]))
+        for m, value in ((row["metric"], row["value"]) for row in answer["data"]["result"])
+        if float(value[1])
+    }
+
+
+def flip_seconds(ledger: Ledger, version: str, decided: float | None) -> tuple[float, int]:
+    """(time from the decision to the start of the last request that still reached the version, requests after 1 s)."""
+    if decided is None:
+        return 0.0, 0
+    late = started_after(ledger, version, decided)
+    return max((row.routed - decided for row in late), default=0.0), sum(
+        row.routed > decided + 1 for row in late
+    )
+
+
+def facts(
+    ledger: Ledger,
+    history: RouteHistory,
+    counts: Mapping[tuple[str, str, str], int],
+    rolled_back: tuple[str, ...],
+) -> list[Fact]:
+    """Everything the demo promises, measured."""
+    errors, moved = routing_errors(ledger), changed_sides(ledger, history.changes)
+    strangers = misanswered(ledger)
+    rows = [
+        Fact("requests by users", f"{len(ledger)}", "at least 1,000", len(ledger) >= 1_000),
+        Fact("routing errors seen by a user", f"{len(errors)}", "0", not errors),
+        Fact("answers by another version than the router named", f"{len(strangers)}", "0", not strangers),
+        Fact("users who changed sides without a reason", f"{len(moved)}", "0", not moved),
+    ]
+    for version in rolled_back:
+        seconds, late = flip_seconds(ledger, version, history.decided("Rollback", version))
+        rows.append(
+            Fact(
+                f"rollback of {version}: last request to it",
+                f"{seconds * 1000:.0f} ms after",
+                "within 1,000 ms",
+                not late,
+            )
+        )
+    truth = {key: n for key, n in outcomes(ledger).items() if key[2] != "none"}
+    wrong = {
+        key: (truth.get(key, 0), counts.get(key, 0))
+        for key in {*truth, *counts}
+        if truth.get(key, 0) != counts.get(key, 0)
+    }
+    said = ", ".join(f"{'/'.join(key)} {t} seen {c} counted" for key, (t, c) in sorted(wrong.items()))
+    rows.append(
+        Fact(
+            "tasks counted against what users saw",
+            said or f"{sum(counts.values())} of {sum(truth.values())}",
+            "equal",
+            not wrong,
+        )
+    )
+    return rows
