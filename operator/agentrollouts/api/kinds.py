@@ -41,6 +41,12 @@ class Kind:
 _AGE = Column("Age", "date", ".metadata.creationTimestamp")
 _READY = Column("Ready", "string", ".status.conditions[?(@.type=='Ready')].status")
 
+
+def _arm(cohort: str, member: str) -> str:
+    # A column shows the first match only, so a path over all arms would hide all but one.
+    return f".spec.arms[?(@.cohort=='{cohort}')].{member}"
+
+
 AGENT_VERSION = Kind(
     kind="AgentVersion",
     plural="agentversions",
@@ -124,7 +130,8 @@ APPROVAL_GATE = Kind(
         Column("Stable", "string", ".spec.stable"),
         Column("Share", "string", ".spec.share"),
         Column("Phase", "string", ".status.phase"),
-        Column("Approver", "string", ".status.approvals[*].approver"),
+        Column("Approver", "string", ".status.approvals[0].approver", description="Who approved first."),
+        Column("Quorum", "integer", ".spec.quorum", priority=1, description="How many people must approve."),
         _AGE,
     ),
     selectable=(".spec.agent", ".status.phase"),
@@ -137,8 +144,14 @@ AGENT_ROUTE = Kind(
     description="The shares as the router serves them. Written by the operator; change the Rollout instead.",
     columns=(
         Column("Port", "integer", ".spec.port"),
-        Column("Versions", "string", ".spec.arms[*].version"),
-        Column("Shares", "string", ".spec.arms[*].share"),
+        Column("Stable", "string", _arm("stable", "version")),
+        Column("Candidate", "string", _arm("candidate", "version")),
+        Column(
+            "Share",
+            "integer",
+            _arm("candidate", "share"),
+            description="The candidate's share in basis points.",
+        ),
         Column("Reason", "string", ".spec.intent.reason"),
         _AGE,
     ),

@@ -128,8 +128,7 @@ class Manual(SpecModel):
 
 
 class Strategy(SpecModel):
-    """How the candidate's share grows: at most one of steps, selfTuning and manual. None means steps of 5% for
-    15m, 20% for 30m and 50% for 1h."""
+    """At most one of steps, selfTuning and manual; none means steps of 5% for 15m, 20% for 30m and 50% for 1h."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(

@@ -1,0 +1,171 @@
+"""One good object of each shape, and how a test changes it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from tests.integration.api import Object
+
+DIGEST, OTHER_DIGEST = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+REMOVED = object()
+"""Stands for a field that is taken out."""
+
+
+def _object(kind: str, name: str, spec: Object) -> Object:
+    return {
+        "apiVersion": "agentrollouts.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": spec,
+    }
+
+
+def _rollout(**spec: Any) -> Object:
+    return _object("Rollout", "support", {"agent": "support", "version": "1.2.0", **spec})
+
+
+def container(**fields: Any) -> Object:
+    """A container that can be called."""
+    return {
+        "name": "agent",
+        "image": "example/agent",
+        "ports": [{"name": "http", "containerPort": 8080}],
+        **fields,
+    }
+
+
+_RELEASE = {part: {"digest": DIGEST} for part in ("code", "model", "prompts", "tools", "data")}
+_VERSION_SPEC: Object = {"agent": "support", "version": "1.2.0", "release": _RELEASE}
+_CHECKS = [
+    {"name": "success", "successRate": {"maxDrop": "5%"}},
+    {"name": "failures", "failureRate": {"max": "10%"}},
+    {"name": "cost", "cost": {"maxIncrease": "50%"}},
+    {"name": "latency", "latency": {"slowerThan": "5s", "maxIncrease": "10%"}},
+    {"name": "tools", "toolFailures": {"maxIncrease": "5%"}, "dryRun": True},
+    {"name": "own", "ratio": {"bad": "bad_total", "total": "all_total", "max": "1%"}},
+]
+
+BASES: Mapping[str, Object] = {
+    "version": _object(
+        "AgentVersion",
+        "support-1.2.0",
+        _VERSION_SPEC
+        | {
+            "release": _RELEASE | {"model": {"digest": DIGEST, "parameters": {"temperature": "0.2"}}},
+            "template": {
+                "metadata": {"labels": {"team": "support"}},
+                "spec": {"containers": [container()], "nodeSelector": {"disk": "fast"}},
+            },
+            "lineage": {
+                "parent": "1.1.0",
+                "proposedBy": "alice",
+                "author": "Agent",
+                "rationale": "fewer refusals",
+            },
+        },
+    ),
+    "version-of-deployment": _object(
+        "AgentVersion", "support-1.2.0", _VERSION_SPEC | {"deploymentRef": {"name": "mine"}}
+    ),
+    "rollout": _rollout(),
+    "rollout-steps": _rollout(
+        strategy={"steps": [{"share": "0.5%", "soak": "10m"}, {"share": 20, "minimumSamples": 100}]},
+        assignment={"header": "x-user-id", "cookieTtl": "1h", "group": "desk"},
+        analysis={"interval": "5s", "window": "6h", "checks": _CHECKS, "noEvidenceDeadline": "1h"},
+        rollback={"sessions": "evict", "deadline": "10s", "warmFor": "1h", "readyDeadline": "5m"},
+        router={"kind": "Envoy", "timeout": "1m"},
+        control={"maxShare": "5%"},
+        approval={"above": "50%", "quorum": 2, "ttl": "24h"},
+    ),
+    "rollout-tuning": _rollout(
+        strategy={
+            "selfTuning": {
+                "floor": "1%",
+                "start": "5%",
+                "ceiling": "80%",
+                "maxStep": "10%",
+                "promoteBelow": "5%",
+                "rollbackAbove": "15%",
+                "minimumSamples": 20,
+                "window": 100,
+                "interval": "2m",
+            }
+        },
+        assignment={"cookie": "uid"},
+    ),
+    "rollout-manual": _rollout(
+        strategy={
+            "manual": {
+                "shares": [
+                    {"version": "1.0.0", "share": "33.33%"},
+                    {"version": "1.1.0", "share": "33.33%"},
+                    {"version": "1.2.0", "share": "33.34%"},
+                ]
+            }
+        }
+    ),
+    "gate": _object(
+        "ApprovalGate",
+        "support-1.2.0-1",
+        {
+            "agent": "support",
+            "version": "1.2.0",
+            "artifactDigest": DIGEST,
+            "stable": "1.1.0",
+            "share": "100%",
+            "requestedBy": "alice",
+            "expiresAt": "2026-12-01T10:00:00.000000Z",
+            "evidence": [{"cohort": "candidate", "version": "1.2.0", "tasks": 120, "successRate": "97.4%"}],
+            "checks": [{"name": "success", "verdict": "PASS"}],
+        },
+    ),
+    "route": _object(
+        "AgentRoute",
+        "support",
+        {
+            "agent": "support",
+            "port": 10017,
+            "offset": 3700,
+            "sticky": {"header": "x-user-id", "cookie": "uid"},
+            "group": "desk",
+            "arms": [
+                {"cohort": "candidate", "version": "1.2.0", "service": "support-1-2-0", "share": 500},
+                {"cohort": "stable", "version": "1.1.0", "service": "support-1-1-0", "share": 9500},
+            ],
+            "intent": {"action": "Advance", "version": "1.2.0", "at": "2026-11-20T10:00:00Z"},
+        },
+    ),
+}
+
+
+def changed(base: str, changes: Mapping[str, Any]) -> Object:
+    """A copy of a base with dotted paths set; REMOVED takes a field out."""
+    result = copy.deepcopy(dict(BASES[base]))
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        place: Any = result
+        for key in parents:
+            place = place[int(key)] if isinstance(place, list) else place.setdefault(key, {})
+        if value is REMOVED:
+            del place[last]
+        else:
+            place[int(last) if isinstance(place, list) else last] = copy.deepcopy(value)
+    return result
+
+
+def place_in(body: Object, path: str) -> str | None:
+    """The first path in the object that a path with ``*`` matches; None where there is no such field."""
+    found = [""]
+    for key in path.split("."):
+        found = [deeper for place in found for deeper in _step(body, place, key)]
+    return found[0] if found else None
+
+
+def _step(body: Object, place: str, key: str) -> list[str]:
+    value: Any = body
+    for part in place.split(".") if place else ():
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    keys = [str(index) for index in range(len(value))] if isinstance(value, list) else list(value)
+    return [f"{place}.{each}" if place else each for each in keys if key in ("*", each)]

@@ -1,0 +1,314 @@
+"""What makes a good object bad: an accepting and a refusing example for every rule of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.integration.api import Object
+from tests.integration.crds.examples import OTHER_DIGEST, REMOVED, container
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A rule by its message, with changes to a base that satisfy it and changes that break it."""
+
+    base: str
+    message: str
+    good: Mapping[str, Any]
+    bad: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.base}: {self.message}"
+
+
+def _pair(base: str, message: str, *, good: Mapping[str, Any], bad: Mapping[str, Any]) -> Pair:
+    return Pair(base, message, good, bad)
+
+
+def _steps(*shares: object) -> Mapping[str, Any]:
+    return {"spec.strategy.steps": [{"share": share} for share in shares]}
+
+
+def _tuning(**fields: object) -> Mapping[str, Any]:
+    return {f"spec.strategy.selfTuning.{name}": value for name, value in fields.items()}
+
+
+PAIRS = (
+    _pair(
+        "version",
+        "metadata.name must be <spec.agent>-<spec.version>, such as support-1.2.0, so that a version exists only once",
+        good={"metadata.name": "billing-2.0.0-rc1", "spec.agent": "billing", "spec.version": "2.0.0-rc1"},
+        bad={"metadata.name": "support"},
+    ),
+    _pair(
+        "version",
+        "give exactly one of template (the operator makes the Deployment) and deploymentRef (you own it)",
+        good={"spec.template": REMOVED, "spec.deploymentRef": {"name": "mine"}},
+        bad={"spec.deploymentRef": {"name": "mine"}},
+    ),
+    _pair(
+        "version",
+        "give exactly one of template (the operator makes the Deployment) and deploymentRef (you own it)",
+        good={},
+        bad={"spec.template": REMOVED},
+    ),
+    _pair(
+        "version",
+        "give one container a port named http: that is where the agent is called",
+        good={"spec.template.spec.containers": [{"name": "proxy", "image": "p"}, container()]},
+        bad={"spec.template.spec.containers.0.ports.0.name": "web"},
+    ),
+    _pair(
+        "version",
+        "a parameter's name may have at most 64 characters",
+        good={"spec.release.model.parameters": {"p" * 64: "1"}},
+        bad={"spec.release.model.parameters": {"p" * 65: "1"}},
+    ),
+    _pair(
+        "rollout",
+        "metadata.name must equal spec.agent: an agent has one Rollout",
+        good={"metadata.name": "billing", "spec.agent": "billing"},
+        bad={"metadata.name": "billing"},
+    ),
+    _pair(
+        "rollout-steps",
+        "give at most one of header and cookie",
+        good={"spec.assignment": {"cookie": "uid"}},
+        bad={"spec.assignment.cookie": "uid"},
+    ),
+    _pair(
+        "rollout-steps",
+        "give at most one strategy: steps, selfTuning or manual",
+        good={"spec.strategy": {}},
+        bad={"spec.strategy.selfTuning": {}},
+    ),
+    _pair(
+        "rollout-steps",
+        "each step's share must be larger than the one before; a candidate never steps down",
+        good=_steps("0.01%", 1, "1.01%", "99.99%"),
+        bad=_steps("9%", "10%", 5),
+    ),
+    _pair(
+        "rollout-steps",
+        "each step's share must be larger than the one before; a candidate never steps down",
+        good=_steps("10%"),
+        bad=_steps("10%", 10),
+    ),
+    _pair(
+        "rollout-steps",
+        "a step's share must be above 0% and below 100%; the last step to 100% comes by itself after approval",
+        good=_steps("0.01%", "99.99%"),
+        bad=_steps("5%", "100%"),
+    ),
+    _pair(
+        "rollout-steps",
+        "a step's share must be above 0% and below 100%; the last step to 100% comes by itself after approval",
+        good=_steps(1, 99),
+        bad=_steps(0, 5),
+    ),
+    _pair(
+        "rollout-steps",
+        "write at least 1s",
+        good={"spec.analysis.interval": "1s"},
+        bad={"spec.analysis.interval": "0h0m0s"},
+    ),
+    _pair(
+        "rollout-tuning",
+        "floor must be at most start, and start at most ceiling",
+        good=_tuning(floor=5, start="5%", ceiling="5.00%"),
+        bad=_tuning(floor="6%"),
+    ),
+    _pair(
+        "rollout-tuning",
+        "floor must be at most start, and start at most ceiling",
+        good=_tuning(start="80%"),
+        bad=_tuning(start="80.01%"),
+    ),
+    _pair(
+        "rollout-tuning",
+        "promoteBelow must be at most rollbackAbove; between the two the share is held",
+        good=_tuning(promoteBelow="15%"),
+        bad=_tuning(promoteBelow="16%"),
+    ),
+    _pair(
+        "rollout-tuning",
+        "minimumSamples must be at most window, or the failure rate would never count",
+        good=_tuning(minimumSamples=100),
+        bad=_tuning(minimumSamples=101),
+    ),
+    _pair(
+        "rollout-manual",
+        "the shares of a manual strategy must add up to 100%",
+        good={
+            "spec.strategy.manual.shares": [
+                {"version": f"1.{n}.0", "share": s} for n, s in enumerate([0, "0.1%", "99.9%"])
+            ]
+        },
+        bad={"spec.strategy.manual.shares.0.share": "33.34%"},
+    ),
+    _pair(
+        "rollout-steps",
+        "give exactly one kind of check: successRate, failureRate, cost, latency, toolFailures, ratio",
+        good={"spec.analysis.checks": [{"name": "own", "cost": {}}]},
+        bad={"spec.analysis.checks.0.cost": {}},
+    ),
+    _pair(
+        "rollout-steps",
+        "give exactly one kind of check: successRate, failureRate, cost, latency, toolFailures, ratio",
+        good={"spec.analysis.checks": []},
+        bad={"spec.analysis.checks": [{"name": "nothing"}]},
+    ),
+    _pair(
+        "route",
+        "the arms' shares must add up to 10000 basis points",
+        good={"spec.arms.0.share": 0, "spec.arms.1.share": 10_000},
+        bad={"spec.arms.0.share": 501},
+    ),
+)
+"""Rules on objects and lists."""
+
+UPDATES = (
+    _pair(
+        "version",
+        "an AgentVersion is immutable but for spec.replicas; make a new AgentVersion with a new spec.version",
+        good={"spec.replicas": 3},
+        bad={"spec.release.prompts.digest": OTHER_DIGEST},
+    ),
+    _pair(
+        "rollout",
+        "spec.agent never changes; make a Rollout for the other agent",
+        good={"spec.version": "2.0.0"},
+        bad={"spec.agent": "billing"},
+    ),
+    _pair(
+        "gate",
+        "an ApprovalGate's spec never changes; a new attempt gets a new gate",
+        good={"metadata.labels": {"seen": "yes"}},
+        bad={"spec.artifactDigest": OTHER_DIGEST},
+    ),
+)
+"""Rules on changes of an object that exists."""
+
+SCALARS: Mapping[str, tuple[object, ...]] = {
+    "write a percentage from 0% to 100% with at most two decimals, such as 5% or 0.5%": (
+        "150%",
+        "5.555%",
+        "-1%",
+        "five",
+        "100.01%",
+        "5 %",
+        "",
+    ),
+    "write a duration such as 90s, 15m or 1h30m": ("15", "1d", "1.5h", "30s1h", "15m ", "-5m", "PT5M"),
+    "write a semantic version such as 1.2.0 or 1.2.0-rc1: three numbers, and after a dash lower-case letters and digits": (
+        "1.2",
+        "v1.2.0",
+        "01.2.0",
+        "1.2.0+a",
+        "1.2.0-RC1",
+        "latest",
+    ),
+    "write a digest as sha256: followed by 64 lower-case hexadecimal digits": (
+        "a" * 64,
+        "sha256:" + "A" * 64,
+        "sha256:abc",
+    ),
+    "write at most 40 lower-case letters, digits and dashes, a letter first and no dash last, such as support": (
+        "Support",
+        "1st",
+        "support-",
+        "",
+    ),
+    "write the name of a header or cookie, without spaces or colons, such as x-user-id": (
+        "x user",
+        "x-user:",
+        "",
+    ),
+    "write lower-case letters, digits and dashes, no dash first or last": ("Desk", "-desk", "desk_"),
+    "write the bare name of a Prometheus counter, without labels or functions, such as orders_total": (
+        'x{a="b"}',
+        "rate(x[5m])",
+        "9x",
+    ),
+    "write letters, digits and dashes, a letter first and no dash last, such as success": (
+        "1st",
+        "a b",
+        "a-",
+    ),
+}
+"""Rules on single values: the words of the refusal and values that earn it. What is good stands in BASES."""
+
+BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
+    ("rollout", {"spec": REMOVED}, "spec: Required value"),
+    ("rollout", {"spec.version": REMOVED}, "spec.version: Required value"),
+    ("rollout", {"spec.verison": "1.0.0"}, 'unknown field "spec.verison"'),
+    ("rollout", {"spec.approval": {"quorom": 2}}, 'unknown field "spec.approval.quorom"'),
+    ("rollout", {"spec.approval": {"quorum": 0}}, "should be greater than or equal to 1"),
+    ("rollout", {"spec.approval": {"quorum": 6}}, "should be less than or equal to 5"),
+    ("rollout", {"spec.approval": {"above": 150}}, "should be less than or equal to 100"),
+    ("rollout", {"spec.approval": {"above": -1}}, "should be greater than or equal to 0"),
+    ("rollout", {"spec.approval": {"above": 5.5}}, "must be of type"),
+    ("rollout", {"spec.approval": {"above": True}}, "must be of type"),
+    ("rollout", {"spec.approval": {"separationOfDuties": "no"}}, "must be of type boolean"),
+    ("rollout", {"spec.rollback": {"sessions": "kill"}}, 'supported values: "drain", "evict"'),
+    ("rollout", {"spec.analysis": {"onNoEvidence": "Pass"}}, 'supported values: "Hold", "Pause", "Rollback"'),
+    ("rollout", {"spec.router": {"kind": "Nginx"}}, 'supported values: "Envoy"'),
+    ("rollout", {"spec.agent": "a" * 41}, "may not be more than 40"),
+    ("rollout", {"spec.strategy": {"steps": []}}, "should have at least 1 items"),
+    (
+        "rollout",
+        {"spec.strategy": {"steps": [{"share": n} for n in range(1, 22)]}},
+        "must have at most 20 items",
+    ),
+    ("rollout", {"spec.strategy": None, "spec.paused": "yes"}, "must be of type boolean"),
+    ("rollout-steps", {"spec.analysis.checks.1.name": "success"}, "Duplicate value"),
+    ("rollout-manual", {"spec.strategy.manual.shares.1.version": "1.0.0"}, "Duplicate value"),
+    ("version", {"spec.release.tools": REMOVED}, "spec.release.tools: Required value"),
+    ("version", {"spec.release.model.parameters": {"temperature": 0.2}}, "must be of type string"),
+    (
+        "version",
+        {"spec.release.model.parameters": {f"p{n}": "1" for n in range(33)}},
+        "must have at most 32 items",
+    ),
+    ("version", {"spec.replicas": -1}, "should be greater than or equal to 0"),
+    ("version", {"spec.replicas": 1001}, "should be less than or equal to 1000"),
+    ("version", {"spec.lineage.author": "Robot"}, 'supported values: "Person", "Agent"'),
+    ("version", {"spec.lineage.rationale": "x" * 4097}, "may not be more than 4096"),
+    ("version", {"spec.template.spec": REMOVED}, "spec.template.spec: Required value"),
+    ("version", {"spec.template": {"containers": []}}, 'unknown field "spec.template.containers"'),
+    ("version", {"spec.template.spec.containers": []}, "should have at least 1 items"),
+    (
+        "version",
+        {"spec.template.spec.containers.0.image": REMOVED},
+        "spec.template.spec.containers[0].image: Required value",
+    ),
+    ("version", {"spec.template.spec.hostNetwrok": True}, 'unknown field "spec.template.spec.hostNetwrok"'),
+    (
+        "version",
+        {"spec.template.spec.containers.0.cmd": []},
+        'unknown field "spec.template.spec.containers[0].cmd"',
+    ),
+    ("version-of-deployment", {"spec.deploymentRef.name": ""}, "should be at least 1 chars long"),
+    ("route", {"spec.port": 9_999}, "should be greater than or equal to 10000"),
+    ("route", {"spec.offset": 10_000}, "should be less than 10000"),
+    ("route", {"spec.arms": []}, "should have at least 1 items"),
+    ("gate", {"spec.expiresAt": "tomorrow"}, "must be of type date-time"),
+)
+"""Base, change and a piece of the refusal for what the schema itself bounds."""
+
+
+def rules_of(definition: Object) -> Iterator[tuple[str, str]]:
+    """(path, message) of every CEL rule of a CustomResourceDefinition; ``*`` stands for any item."""
+    yield from _rules(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"], "")
+
+
+def _rules(schema: Object, path: str) -> Iterator[tuple[str, str]]:
+    for rule in schema.get("x-kubernetes-validations", ()):
+        yield path, rule["message"]
+    children = dict(schema.get("properties", {}))
+    children |= {"*": schema["items"]} if "items" in schema else {}
+    children |= {"*": schema["additionalProperties"]} if "additionalProperties" in schema else {}
+    for name, child in children.items():
+        yield from _rules(child, f"{path}.{name}" if path else name)
