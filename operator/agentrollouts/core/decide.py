@@ -115,8 +115,10 @@ def _manual_problem(s: Snapshot, shares: tuple[tuple[str, int], ...]) -> tuple[s
         if not serving and share > rails.limit(s, view):
             return (
                 "ShareNeedsApproval",
-                f"{share / 100:g}% for {version} needs approval, which a manual strategy can't ask for;"
-                f" use spec.version with steps, or at most {rails.limit(s, view) / 100:g}%",
+                (
+                    f"{share / 100:g}% for {version} needs approval, which a manual strategy can't ask for;"
+                    f" use spec.version with steps, or at most {rails.limit(s, view) / 100:g}%"
+                ),
             )
     return None
 

@@ -15,7 +15,7 @@ from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import condition
 from agentrollouts.core.decision import AwaitApproval, Decision, Promote, Rollback, Start, Withdraw
 from agentrollouts.core.evidence import Totals, Unavailable, sum_of
-from agentrollouts.core.gates import GateState, Lapsed, NoGate, Opened, Refused, Waiting
+from agentrollouts.core.gates import GateState, Lapsed, NoGate, Opened, Refused, Waiting, requesters
 from agentrollouts.core.plan import Action, CreateGate, Emit, PatchGateStatus
 from agentrollouts.core.snapshot import Snapshot
 
@@ -109,7 +109,7 @@ def _create(snapshot: Snapshot, results: tuple[CheckResult, ...], share: int) ->
             "artifact_digest": candidate.digest,
             "stable": stable.version,
             "share": format_percent(share),
-            "requested_by": (lineage.proposed_by if lineage else "") or snapshot.requests.requested_by,
+            "requested_by": "\n".join(requesters(snapshot))[:256],
             "separation_of_duties": snapshot.spec.approval.separation_of_duties,
             "quorum": snapshot.spec.approval.quorum,
             "expires_at": snapshot.now + snapshot.spec.approval.ttl,

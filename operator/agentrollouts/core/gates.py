@@ -77,20 +77,33 @@ def gate_state(snapshot: Snapshot) -> GateState:
     return state
 
 
+def requesters(snapshot: Snapshot) -> tuple[str, ...]:
+    """Everybody who counts as having asked for the candidate: whoever set spec.version, and whoever proposed the version.
+
+    The first is the API server's word, the second the proposer's own, so neither replaces the other.
+    """
+    view = snapshot.candidate
+    proposed_by = view.lineage.proposed_by if view else ""
+    return tuple(dict.fromkeys(name for name in (snapshot.requests.requested_by, proposed_by) if name))
+
+
 def _approvals(snapshot: Snapshot, gate: GateView, digest: str) -> GateState:
     word, _, comment = gate.approve.partition(" ")
     if not word:
         return Waiting("nobody has approved yet")
     if word not in ("true", digest):
         return Waiting(f"expected agentrollouts.io/approve to be true or {digest}; got {word!r}")
-    surroundings = snapshot.surroundings
+    surroundings, policy = snapshot.surroundings, snapshot.spec.approval
     if not surroundings.policy_installed and surroundings.require_policy:
         return Waiting(
             "the admission policies that vouch for approvers are not installed, so no approval counts"
         )
     people = tuple(dict.fromkeys(gate.approved_by))
-    if gate.spec.separation_of_duties:
-        people = tuple(person for person in people if person != gate.spec.requested_by)
+    # NB: whoever may create gates could have made this one with weaker terms; the Rollout's own always count too.
+    if gate.spec.separation_of_duties or policy.separation_of_duties:
+        asked = {*gate.spec.requested_by.split("\n"), *requesters(snapshot)}
+        people = tuple(person for person in people if person not in asked)
+    quorum = max(gate.spec.quorum, policy.quorum)
     known = {record.approver: record for record in gate.status.approvals if record.digest == digest}
     approvals = tuple(
         known.get(person)
@@ -103,9 +116,9 @@ def _approvals(snapshot: Snapshot, gate: GateView, digest: str) -> GateState:
         )
         for person in people
     )
-    if len(approvals) >= gate.spec.quorum:
+    if len(approvals) >= quorum:
         return Opened(approvals)
     return Waiting(
-        f"{len(approvals)} of {gate.spec.quorum} approvals by people other than {gate.spec.requested_by or 'nobody'}",
+        f"{len(approvals)} of {quorum} approvals by people who didn't ask for the version themselves",
         approvals,
     )

@@ -252,6 +252,24 @@ def test_whoever_asked_for_the_version_does_not_count_as_an_approver():
     assert isinstance(look(approved(s, "bob"))[0], Promote)
 
 
+def test_a_proposer_who_names_somebody_else_still_does_not_count():
+    s = awaiting()
+    s = replace(s, requests=REQUESTS(requested_by="alice"))
+    view = s.versions["2.0.0"]
+    named = replace(view, lineage=view.lineage.model_copy(update={"proposed_by": "bob"}))
+    s = replace(s, versions={**s.versions, "2.0.0": named})
+    assert isinstance(look(approved(s, "alice"))[0], AwaitApproval)
+    assert isinstance(look(approved(s, "bob"))[0], AwaitApproval)
+    assert isinstance(look(approved(s, "carol"))[0], Promote)
+
+
+def test_a_gate_somebody_else_made_with_weaker_terms_does_not_weaken_the_rollouts_own():
+    s = awaiting(approval={"quorum": 2})
+    s = replace(s, gate=replace(s.gate, spec=s.gate.spec.model_copy(update={"quorum": 1})))
+    assert isinstance(look(approved(s, "alice"))[0], AwaitApproval)
+    assert isinstance(look(approved(s, "alice", "bob"))[0], Promote)
+
+
 def test_without_the_admission_policies_no_approval_counts():
     s = approved(awaiting(), "alice")
     s = replace(s, surroundings=replace(s.surroundings, policy_installed=False))
