@@ -1,0 +1,33 @@
+"""The five ways this agent behaves. A release chooses one; no version is a fork of the code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Prompt and model parameters of a release.
+
+    `wrong_percent`: wrong answers of the offline model, 0..100. `latency_ms`: what a task of two model calls takes
+    on average. `price_factor`: on the list price of a token. `crash`: see `crashing`.
+    """
+
+    name: str
+    wrong_percent: float
+    latency_ms: float = 30.0
+    price_factor: float = 1.0
+    crash: str = ""
+
+
+PROFILES: Final = {
+    profile.name: profile
+    for profile in (
+        Profile(name="good", wrong_percent=3.0),
+        Profile(name="better", wrong_percent=1.0),
+        Profile(name="silently-worse", wrong_percent=30.0),
+        Profile(name="slow-and-dear", wrong_percent=3.0, latency_ms=90.0, price_factor=3.0),
+        Profile(name="crashing", wrong_percent=3.0, crash="after:5"),
+    )
+}
