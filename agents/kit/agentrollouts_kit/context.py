@@ -1,0 +1,54 @@
+"""What the router said about the request at hand, carried along by a context variable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from agentrollouts_kit.vocabulary import COHORTS, NO_COHORT
+
+if TYPE_CHECKING:
+    from agentrollouts_kit.reporter import Reporter
+
+COHORT_HEADER: Final = "x-agent-cohort"
+SESSION_HEADER: Final = "x-agent-session"
+STAIN_HEADER: Final = "x-agent-stain"
+SESSION_END_HEADER: Final = "x-agent-session-end"
+_WANTED: Final = {
+    name.encode(): name for name in (COHORT_HEADER, SESSION_HEADER, STAIN_HEADER, SESSION_END_HEADER)
+}
+_COHORT_INDEX: Final = {cohort: index for index, cohort in enumerate(COHORTS)}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """The cohort (index into the vocabulary), session key and stain of a request; `reporter` is who counts it."""
+
+    cohort: int = NO_COHORT
+    session: str | None = None
+    stain: str | None = None
+    ends_session: bool = False
+    reporter: Reporter | None = None
+
+
+_NO_REQUEST: Final = RequestContext()
+current: ContextVar[RequestContext] = ContextVar("agentrollouts_request", default=_NO_REQUEST)
+
+
+def request_context(
+    headers: Iterable[tuple[bytes, bytes]], reporter: Reporter | None = None
+) -> RequestContext:
+    """Read the headers of a request, as ASGI gives them: lower-case names, bytes.
+
+    A cohort that is none of ours counts as `none`: a label value never comes from a header.
+    """
+    found = {_WANTED[name]: value.decode("latin-1") for name, value in headers if name in _WANTED}
+    return RequestContext(
+        cohort=_COHORT_INDEX.get(found.get(COHORT_HEADER, ""), NO_COHORT),
+        session=found.get(SESSION_HEADER) or None,
+        stain=found.get(STAIN_HEADER) or None,
+        ends_session=found.get(SESSION_END_HEADER, "").strip().lower() == "true",
+        reporter=reporter,
+    )

@@ -1,0 +1,32 @@
+"""Who is reporting: the agent, its version and the digest of its release.
+
+The operator writes these into every version pod. A run on a laptop has none of them and still has to work, so each
+has a stand-in that cannot be mistaken for a released version.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DIGEST_LABEL_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The labels every series of one process carries; `digest` is the first 12 hex digits of the release digest."""
+
+    agent: str = "agent"
+    version: str = "0.0.0-dev"
+    digest: str = "unknown"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Identity:
+        """Read AGENT_NAME, AGENT_VERSION and AGENT_RELEASE_DIGEST (`sha256:<hex>`)."""
+        digest = env.get("AGENT_RELEASE_DIGEST", "").removeprefix("sha256:")
+        return cls(
+            agent=env.get("AGENT_NAME") or cls().agent,
+            version=env.get("AGENT_VERSION") or cls().version,
+            digest=digest[:DIGEST_LABEL_LENGTH] or cls().digest,
+        )

@@ -1,0 +1,164 @@
+"""Where each number lives: every counter and every open session is a run of 8-byte cells of one block.
+
+One block, because a task changes a dozen counters and its session together, and a process that is killed in between
+must leave either all of them changed or none (see `cells`). The block is the same in memory and in the state file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentrollouts_kit.vocabulary import (
+    CALL_OUTCOMES,
+    CLOSE_REASONS,
+    COHORTS,
+    DIRECTIONS,
+    DURATION_EDGES,
+    LENGTH_EDGES,
+    OUTCOMES,
+)
+
+
+class _Cursor:
+    """Hands out consecutive runs of cells."""
+
+    def __init__(self) -> None:
+        self.at = 0
+
+    def take(self, cells: int = 1) -> int:
+        start = self.at
+        self.at += cells
+        return start
+
+
+@dataclass(frozen=True, slots=True)
+class CounterCells:
+    """Offsets of one cohort's counters; a name in the plural is the first of a run, in the order of the vocabulary."""
+
+    outcomes: int
+    durations: int
+    duration_sum: int
+    cost: int
+    llm_calls: int
+    tokens: int
+    tool_calls: int
+    checkpoints: int
+    interventions: int
+    destructive_rollbacks: int
+    lengths: int
+    length_sum: int
+    assigned: int
+    closed: int
+    success_fraction: int
+    success_squares: int
+    outcome_fractions: int
+    cost_fraction: int
+    cost_squares: int
+    latency_fractions: int
+    tool_fractions: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCells:
+    """Offsets inside the slot of one open session."""
+
+    state: int
+    cohort: int
+    key_high: int
+    key_low: int
+    started: int
+    last: int
+    running: int
+    outcomes: int
+    cost_fraction: int
+    durations: int
+    tool_calls: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The whole block: one `CounterCells` per cohort, then one `SessionCells` per open session."""
+
+    counters: CounterCells
+    session: SessionCells
+    tools: int
+    slots: int
+
+    @classmethod
+    def of(cls, *, tools: int, slots: int) -> Layout:
+        """Lay out for that many declared tools and that many open sessions."""
+        return cls(counters=_counter_cells(tools), session=_session_cells(tools), tools=tools, slots=slots)
+
+    @property
+    def counters_size(self) -> int:
+        """Cells of the counters of all cohorts."""
+        return len(COHORTS) * self.counters.size
+
+    @property
+    def size(self) -> int:
+        """Cells of the whole block."""
+        return self.counters_size + self.slots * self.session.size
+
+    @property
+    def other_tool(self) -> int:
+        """Index of `other` among the tools."""
+        return self.tools
+
+    @property
+    def without_tool(self) -> int:
+        """Index of `none` among the tools of a session."""
+        return self.tools + 1
+
+    def slot(self, number: int) -> int:
+        """First cell of a session slot."""
+        return self.counters_size + number * self.session.size
+
+
+def _counter_cells(tools: int) -> CounterCells:
+    cursor = _Cursor()
+    take = cursor.take
+    return CounterCells(
+        outcomes=take(len(OUTCOMES)),
+        durations=take(len(DURATION_EDGES) + 1),
+        duration_sum=take(),
+        cost=take(),
+        llm_calls=take(),
+        tokens=take(len(DIRECTIONS)),
+        tool_calls=take((tools + 1) * len(CALL_OUTCOMES)),
+        checkpoints=take(),
+        interventions=take(),
+        destructive_rollbacks=take(),
+        lengths=take(len(LENGTH_EDGES) + 1),
+        length_sum=take(),
+        assigned=take(),
+        closed=take(len(CLOSE_REASONS)),
+        success_fraction=take(),
+        success_squares=take(),
+        outcome_fractions=take(len(OUTCOMES)),
+        cost_fraction=take(),
+        cost_squares=take(),
+        latency_fractions=take(len(DURATION_EDGES) + 1),
+        tool_fractions=take(tools + 2),
+        size=cursor.at,
+    )
+
+
+def _session_cells(tools: int) -> SessionCells:
+    cursor = _Cursor()
+    take = cursor.take
+    return SessionCells(
+        state=take(),
+        cohort=take(),
+        key_high=take(),
+        key_low=take(),
+        started=take(),
+        last=take(),
+        running=take(),
+        outcomes=take(len(OUTCOMES)),
+        cost_fraction=take(),
+        durations=take(len(DURATION_EDGES) + 1),
+        tool_calls=take(tools + 1),
+        size=cursor.at,
+    )

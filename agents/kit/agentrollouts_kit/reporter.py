@@ -1,0 +1,256 @@
+"""The reporter of a process: owns the counts, serves them, and keeps its own troubles away from the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
+
+from agentrollouts_kit.cells import Cells
+from agentrollouts_kit.context import current
+from agentrollouts_kit.drain import POLL_SECONDS, DrainReport, drain_steps
+from agentrollouts_kit.exposition import Exposition
+from agentrollouts_kit.identity import Identity
+from agentrollouts_kit.layout import Layout
+from agentrollouts_kit.ledger import Clock, Ledger
+from agentrollouts_kit.problems import Problems
+from agentrollouts_kit.server import MetricsServer, Scrape
+from agentrollouts_kit.settings import Settings
+from agentrollouts_kit.tally import Tally
+from agentrollouts_kit.task import TaskScope
+from agentrollouts_kit.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from agentrollouts_kit.state import StateDir, StateFile
+
+
+class Reporter:
+    """Counts the tasks and sessions of this process; building one opens nothing, the first use does.
+
+    Keyword arguments are those of `Settings` and win over the environment; a wrong one raises ValueError here.
+    `registry` is for metrics of the agent's own: they are served with ours.
+    """
+
+    def __init__(
+        self, *, identity: Identity | None = None, clock: Clock = time.monotonic, **settings: Any
+    ) -> None:
+        self.settings = Settings.from_env(**settings)
+        self.identity = identity or Identity.from_env()
+        self.clock = clock
+        self.problems = Problems()
+        self.registry = CollectorRegistry()
+        tools = self.settings.tools
+        self._tool_index = {tool: index for index, tool in enumerate(tools)}
+        self._layout = Layout.of(tools=len(tools), slots=self.settings.max_open_sessions)
+        self._exposition = Exposition(
+            identity=self.identity, tools=tools, layout=self._layout, cost_cap_usd=self.settings.cost_cap_usd
+        )
+        self._forget()
+        _reporters.add(self)
+
+    def _forget(self) -> None:
+        """The state before the first use; also that of a forked child, whose parent keeps the file and the port."""
+        self._lock = threading.RLock()
+        self._ledger: Ledger | None = None
+        self._state: tuple[StateDir, StateFile] | None = None
+        self._server: MetricsServer | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where this process counts; opened, and what a killed process left behind recovered, at the first use."""
+        return self._ledger or self._open()
+
+    def task(self, *, default_outcome: Outcome | None = None) -> TaskScope:
+        """One task as a context manager: `with reporter.task() as t: …`."""
+        return TaskScope(self, default_outcome=default_outcome)
+
+    def tool_index(self, name: str) -> int:
+        """The index of a declared tool, or that of `other`."""
+        return self._tool_index.get(name, self._layout.other_tool)
+
+    def begin(self, tally: Tally, key: str | None) -> None:
+        """Note that a task begins. Never raises."""
+        try:
+            self.ledger.begin(tally, None if key is None else _digest(key))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with reporting is not the agent's
+            self._note_unrecorded(error)
+
+    def finish(self, tally: Tally, outcome: int) -> None:
+        """Count a task. Never raises."""
+        try:
+            self.ledger.finish(tally, outcome)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._note_unrecorded(error)
+
+    def close_session(self) -> None:
+        """Close the session of the current request, after its tasks that still run. Never raises."""
+        context = current.get()
+        if context.session is not None:
+            try:
+                self.ledger.end_session(context.cohort, _digest(context.session))
+            except Exception as error:  # noqa: BLE001 - as above
+                self._note_unrecorded(error)
+
+    def serve(self) -> int | None:
+        """Serve /metrics from a daemon thread; again is harmless. The port, None while another process has it."""
+        if self._server is None:
+            with self._lock:
+                if self._server is None:
+                    self._server = MetricsServer(
+                        self.render, port=self.settings.metrics_port, problems=self.problems
+                    )
+        return self._server.port
+
+    async def drain(self, deadline_seconds: float | None = None) -> DrainReport:
+        """Close all sessions and wait until Prometheus has seen it, at most `drain_seconds`: call it when stopping."""
+        steps = self._drain_steps(deadline_seconds)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return cast("DrainReport", end.value)
+            await asyncio.sleep(POLL_SECONDS)
+
+    def drain_blocking(self, deadline_seconds: float | None = None) -> DrainReport:
+        """The same for an agent without an event loop."""
+        steps = self._drain_steps(deadline_seconds)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return cast("DrainReport", end.value)
+            time.sleep(POLL_SECONDS)
+
+    def close(self) -> None:
+        """Stop serving and let another process have the counts; for tests and for agents that end early."""
+        if self._server is not None:
+            self._server.close()
+        if self._state is not None:
+            self._state[1].leave()
+        self._forget()
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, for a registry that serves them elsewhere: `registry.register(reporter)`."""
+        cells, _ = self._read()
+        return self._exposition.families(cells, problems=self.problems.total)
+
+    def render(self, accept: str) -> Scrape:
+        """Answer one scrape: close what is over, then write every series."""
+        self.ledger.sweep()
+        cells, seen = self._read()
+        families = [*self._exposition.families(cells, problems=self.problems.total), *self.registry.collect()]
+        encode, content_type = choose_encoder(accept)
+        body = encode(_Collected(families))
+
+        def delivered() -> None:
+            for block, sequence in seen:
+                block.mark_scraped(sequence)
+
+        return Scrape(body=body, content_type=content_type, delivered=delivered)
+
+    def _read(self) -> tuple[list[float], list[tuple[Cells, float]]]:
+        """The sum over the processes of this pod, and which sequence of each block it holds."""
+        ledger = self.ledger
+        values, sequence = ledger.counters()
+        total, seen = list(values), [(ledger.cells, sequence)]
+        if self._state is not None:
+            directory, own = self._state
+            for block in directory.siblings(own.path):
+                values, sequence = block.read(self._layout.counters_size)
+                total = [mine + other for mine, other in zip(total, values, strict=True)]
+                seen.append((block, sequence))
+        return total, seen
+
+    def _open(self) -> Ledger:
+        with self._lock:
+            if self._ledger is None:
+                self._ledger = Ledger(
+                    self._open_cells(),
+                    self._layout,
+                    clock=self.clock,
+                    idle_seconds=self.settings.session_idle_seconds,
+                    max_seconds=self.settings.session_max_seconds,
+                    cost_cap_usd=self.settings.cost_cap_usd,
+                )
+            return self._ledger
+
+    def _open_cells(self) -> Cells:
+        if self.settings.state_dir:
+            try:
+                # Imported here: it needs a Unix, the rest of the kit does not.
+                from agentrollouts_kit.state import StateDir
+
+                directory = StateDir(
+                    Path(self.settings.state_dir),
+                    identity=self.identity,
+                    tools=self.settings.tools,
+                    layout=self._layout,
+                )
+                self._state = directory, directory.claim()
+                return self._state[1].cells
+            except (OSError, ImportError) as error:
+                self.problems.note(
+                    "state",
+                    "AGENT_STATE_DIR=%s cannot be used: counts will start at zero when this process restarts; make "
+                    "it a writable directory with a few MB of room",
+                    self.settings.state_dir,
+                    error=error,
+                )
+        return Cells.in_memory(self._layout.size)
+
+    def _drain_steps(self, deadline_seconds: float | None) -> Generator[None, None, DrainReport]:
+        return drain_steps(
+            self.ledger,
+            clock=self.clock,
+            deadline_seconds=self.settings.drain_seconds if deadline_seconds is None else deadline_seconds,
+            expect_scrapes=bool(self.settings.pod_name),
+        )
+
+    def _note_unrecorded(self, error: Exception) -> None:
+        self.problems.note(
+            "unrecorded", "a task or session could not be recorded: this is a bug", error=error
+        )
+
+    def _after_fork_in_child(self) -> None:
+        if self._state is not None:
+            self._state[1].leave()
+        self._forget()
+
+
+class _Collected(CollectorRegistry):
+    """Families that were collected already, in the shape an encoder takes."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        super().__init__()
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self._families)
+
+
+def _digest(key: str) -> tuple[int, int]:
+    """A session key as two integers that a float holds exactly; 104 bits, so that no key is kept in the clear."""
+    digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+    return int.from_bytes(digest[:8]) >> 12, int.from_bytes(digest[8:]) >> 12
+
+
+_reporters: weakref.WeakSet[Reporter] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for reporter in tuple(_reporters):
+        reporter._after_fork_in_child()  # noqa: SLF001 - of this module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,109 @@
+"""The few settings of the kit, each with its environment variable.
+
+A wrong value is refused when the reporter is built, which is the start of the agent; after that nothing raises.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from agentrollouts_kit.vocabulary import OTHER_TOOL, OUTCOMES, WITHOUT_TOOL, Outcome
+
+MAX_TOOLS = 64
+"""Each declared tool is 12 series and some cells in every session slot, so their number is bounded."""
+
+_HIGHEST_PORT = 65_535
+_ENV = {
+    "state_dir": "AGENT_STATE_DIR",
+    "metrics_port": "AGENT_METRICS_PORT",
+    "session_idle_seconds": "AGENT_SESSION_IDLE_SECONDS",
+    "session_max_seconds": "AGENT_SESSION_MAX_SECONDS",
+    "max_open_sessions": "AGENT_MAX_OPEN_SESSIONS",
+    "cost_cap_usd": "AGENT_COST_CAP_USD",
+    "drain_seconds": "AGENT_DRAIN_SECONDS",
+    "default_outcome": "AGENT_DEFAULT_OUTCOME",
+    "pod_name": "POD_NAME",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How one process reports. Seconds and US dollars throughout.
+
+    `state_dir` empty keeps everything in memory: counts then start at zero with every restart of the process.
+    `cost_cap_usd` is what a task's cost is divided by (and cut at 1) in the per-session cost fraction.
+    `drain_seconds` is how long a stopping process waits for a last scrape; without a `pod_name` only if it was ever
+    scraped, so that stopping an agent on a laptop takes no time.
+    `default_outcome` is that of a task which returns normally and never said how it went.
+    """
+
+    tools: tuple[str, ...] = ()
+    state_dir: str = ""
+    metrics_port: int = 9464
+    session_idle_seconds: float = 1800.0
+    session_max_seconds: float = 3600.0
+    max_open_sessions: int = 10_000
+    cost_cap_usd: float = 1.0
+    drain_seconds: float = 20.0
+    default_outcome: Outcome = "success"
+    pod_name: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("session_idle_seconds", "session_max_seconds", "cost_cap_usd"):
+            _require(name, getattr(self, name), low=0.0, inclusive=False)
+        _require("drain_seconds", self.drain_seconds, low=0.0, inclusive=True)
+        _require("max_open_sessions", self.max_open_sessions, low=1, inclusive=True)
+        _require("metrics_port", self.metrics_port, low=0, inclusive=True)
+        if self.metrics_port > _HIGHEST_PORT:
+            raise ValueError(f"metrics_port must be at most {_HIGHEST_PORT}, not {self.metrics_port}")
+        if self.default_outcome not in OUTCOMES:
+            raise ValueError(
+                f"default_outcome must be one of {', '.join(OUTCOMES)}, not {self.default_outcome!r}"
+            )
+        _check_tools(self.tools)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ, /, **overrides: Any) -> Settings:
+        """Read the environment; a keyword given here wins over it. AGENT_TOOLS is a comma-separated list."""
+        values: dict[str, Any] = {}
+        casts = {field.name: type(field.default) for field in fields(cls)}
+        for name, variable in _ENV.items():
+            if text := env.get(variable, "").strip():
+                values[name] = _cast(variable, text, casts[name])
+        if text := env.get("AGENT_TOOLS", "").strip():
+            values["tools"] = tuple(tool.strip() for tool in text.split(",") if tool.strip())
+        return cls(**{**values, **overrides})
+
+
+def _cast(variable: str, text: str, kind: type) -> object:
+    try:
+        return kind(text)
+    except ValueError as error:
+        expected = "a whole number" if kind is int else "a number"
+        raise ValueError(
+            f"{variable} must be {expected}, not {text!r}: correct the pod's environment"
+        ) from error
+
+
+def _require(name: str, value: float, *, low: float, inclusive: bool) -> None:
+    if math.isfinite(value) and (value >= low if inclusive else value > low):
+        return
+    raise ValueError(f"{name} must be {'at least' if inclusive else 'more than'} {low:g}, not {value!r}")
+
+
+def _check_tools(tools: tuple[str, ...]) -> None:
+    if len(tools) > MAX_TOOLS:
+        raise ValueError(
+            f"at most {MAX_TOOLS} tools can be declared, not {len(tools)}: the others count as {OTHER_TOOL!r}"
+        )
+    for tool in tools:
+        if not tool or tool in (OTHER_TOOL, WITHOUT_TOOL):
+            raise ValueError(
+                f"{tool!r} cannot be declared as a tool: {OTHER_TOOL!r} and {WITHOUT_TOOL!r} have meanings here"
+            )
+    if len(set(tools)) != len(tools):
+        raise ValueError(f"a tool is declared twice in {tools!r}")

@@ -1,0 +1,217 @@
+"""What an agent's author calls: `task`, as a context manager or a decorator, and the `Task` it gives.
+
+No method of a task raises, blocks or does I/O; a value that makes no sense is left out and noted as a problem.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Iterator
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+from agentrollouts_kit.context import current
+from agentrollouts_kit.tally import Tally
+from agentrollouts_kit.vocabulary import FAILURE, OUTCOMES, SUCCESS, Outcome
+
+if TYPE_CHECKING:
+    from agentrollouts_kit.reporter import Reporter
+
+logger = logging.getLogger("agentrollouts_kit")
+_REFUSED: Final = OUTCOMES.index("refused")
+_ESCALATED: Final = OUTCOMES.index("escalated")
+
+
+class Task:
+    """One task of the agent, from begin to end. The last word on its outcome counts."""
+
+    __slots__ = ("_default", "_reporter", "_tally", "key", "open")
+
+    def __init__(self, reporter: Reporter, *, default_outcome: Outcome | None = None) -> None:
+        context = current.get()
+        self._reporter = reporter
+        self._default = OUTCOMES.index(default_outcome or reporter.settings.default_outcome)
+        self._tally = Tally(cohort=context.cohort, started=reporter.clock())
+        self.key = context.session
+        """The session key the task counts under; None makes it a session of its own."""
+        self.open = False
+        """Whether the code of the task still runs."""
+
+    @property
+    def counted(self) -> bool:
+        """Whether the task has been counted: at its end, or before, as a failure, because its session expired."""
+        return self._tally.counted
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What has been said about the outcome so far."""
+        return None if self._tally.outcome is None else OUTCOMES[self._tally.outcome]
+
+    def success(self) -> None:
+        """The agent did what was asked."""
+        self._set(SUCCESS)
+
+    def fail(self, reason: str = "") -> None:
+        """The agent did not do what was asked. The reason goes to the debug log only: it may quote a user."""
+        self._set(FAILURE)
+        logger.debug("task failed: %s", reason or "no reason given")
+
+    def refuse(self) -> None:
+        """The agent declined to do what was asked."""
+        self._set(_REFUSED)
+
+    def escalate(self) -> None:
+        """The agent handed the task to a person."""
+        self._set(_ESCALATED)
+
+    def add_cost(self, usd: float) -> None:
+        """Add to what the task cost, in US dollars."""
+        self._tally.cost_usd += self._amount(usd, "cost")
+
+    def llm_call(
+        self, *, input_tokens: int = 0, output_tokens: int = 0, cost_usd: float = 0.0, calls: int = 1
+    ) -> None:
+        """One call of a language model (or several), its tokens and, if known, its cost."""
+        tally = self._tally
+        tally.llm_calls += int(self._amount(calls, "LLM calls"))
+        tally.input_tokens += int(self._amount(input_tokens, "input tokens"))
+        tally.output_tokens += int(self._amount(output_tokens, "output tokens"))
+        tally.cost_usd += self._amount(cost_usd, "cost")
+
+    def tool_call(self, name: str, *, ok: bool = True) -> None:
+        """One call of a tool; a tool that was not declared counts as `other`."""
+        self._check_open()
+        call = (self._reporter.tool_index(name), 0 if ok else 1)
+        calls = self._tally.tool_calls
+        calls[call] = calls.get(call, 0) + 1
+
+    def checkpoint(self) -> None:
+        """The agent stopped at a checkpoint for somebody to confirm."""
+        self._check_open()
+        self._tally.checkpoints += 1
+
+    def intervention(self) -> None:
+        """A person had to step in."""
+        self._check_open()
+        self._tally.interventions += 1
+
+    def destructive_rollback(self) -> None:
+        """A destructive action of the agent had to be undone."""
+        self._check_open()
+        self._tally.destructive_rollbacks += 1
+
+    def response(self, text: str | int) -> None:
+        """The answer, or a part of it, or its length in characters; parts add up to one observation per task."""
+        length = len(text) if isinstance(text, str) else int(self._amount(text, "response length"))
+        self._check_open()
+        self._tally.response_chars = (self._tally.response_chars or 0) + length
+
+    def end_session(self) -> None:
+        """The user's session ends with this task, or with the last one that still runs beside it."""
+        self._check_open()
+        self._tally.ends_session = True
+
+    def _set(self, outcome: int) -> None:
+        self._check_open()
+        self._tally.outcome = outcome
+
+    def _amount(self, value: float, what: str) -> float:
+        self._check_open()
+        if isinstance(value, (int, float)) and math.isfinite(value) and value >= 0:
+            return float(value)
+        self._reporter.problems.note(
+            f"amount of {what}", "%s must be a finite number of at least 0, not %r: left out", what, value
+        )
+        return 0.0
+
+    def _check_open(self) -> None:
+        if self._tally.counted:
+            self._reporter.problems.note(
+                "late",
+                "a task was changed after it had been counted, which has no effect: report within the task",
+            )
+
+    def begin(self) -> None:
+        """From here on a crash of the process counts the task as a failure."""
+        self.open = True
+        self._reporter.begin(self._tally, self.key)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Count the task. Only the first end counts."""
+        if self.open:
+            self.open = False
+            self._reporter.finish(self._tally, self._final_outcome(error))
+
+    def _final_outcome(self, error: BaseException | None) -> int:
+        """An exception is a failure, unless the agent had refused or escalated by then.
+
+        One that is no `Exception` (cancelled, closed generator, interrupt) says that the caller went away or the
+        process ends, not that the agent erred: an outcome that was already known stands.
+        """
+        known = self._tally.outcome
+        if error is None:
+            return self._default if known is None else known
+        if isinstance(error, Exception) and known == SUCCESS:
+            return FAILURE
+        return FAILURE if known is None else known
+
+
+running: ContextVar[Task | None] = ContextVar("agentrollouts_task", default=None)
+
+
+@contextlib.contextmanager
+def active(task: Task) -> Iterator[None]:
+    """Make the task the current one inside the block."""
+    token = running.set(task)
+    try:
+        yield
+    finally:
+        _restore(token)
+
+
+def _restore(token: Token[Task | None]) -> None:
+    # A generator may be closed in another context than it was started in: nothing to restore there.
+    with contextlib.suppress(ValueError):
+        running.reset(token)
+
+
+class TaskScope:
+    """What `task()` returns: a context manager, sync or async. A scope inside another joins the outer one's task.
+
+    Only the outermost scope begins and ends the task, so that an agent made of decorated parts counts each task once.
+    """
+
+    __slots__ = ("_begun", "_default", "_reporter")
+
+    def __init__(self, reporter: Reporter, *, default_outcome: Outcome | None = None) -> None:
+        self._reporter = reporter
+        self._default = default_outcome
+        self._begun: tuple[Task, Token[Task | None]] | None = None
+
+    def __enter__(self) -> Task:
+        outer = running.get()
+        if outer is not None and outer.open:
+            return outer
+        task = Task(self._reporter, default_outcome=self._default)
+        task.begin()
+        self._begun = task, running.set(task)
+        return task
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._begun is not None:
+            (task, token), self._begun = self._begun, None
+            task.end(error)
+            _restore(token)
+
+    async def __aenter__(self) -> Task:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)

@@ -1,0 +1,28 @@
+"""The closed sets of label values. Nothing an agent or its user says can add one."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Outcome = Literal["success", "failure", "refused", "escalated"]
+CloseReason = Literal["explicit", "idle", "expired"]
+
+OUTCOMES: Final[tuple[Outcome, ...]] = ("success", "failure", "refused", "escalated")
+COHORTS: Final = ("candidate", "stable", "control", "none")
+CLOSE_REASONS: Final[tuple[CloseReason, ...]] = ("explicit", "idle", "expired")
+DIRECTIONS: Final = ("input", "output")
+CALL_OUTCOMES: Final = ("success", "failure")
+
+OTHER_TOOL: Final = "other"
+"""Where a call of a tool that was not declared counts."""
+WITHOUT_TOOL: Final = "none"
+"""Where a session that called no tool counts."""
+
+DURATION_EDGES: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+"""Upper edges of a task's duration in seconds; one more bucket, without an edge, follows."""
+LENGTH_EDGES: Final = (50.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
+"""Upper edges of a task's response in characters; one more bucket follows."""
+
+NO_COHORT: Final = COHORTS.index("none")
+FAILURE: Final = OUTCOMES.index("failure")
+SUCCESS: Final = OUTCOMES.index("success")

@@ -1,0 +1,44 @@
+"""A process killed while it does nothing but count: whatever it was storing, the counts agree with one another."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from agentrollouts_kit import Reporter
+from tests.kit.process import ROOT
+from tests.kit.reading import Reading
+
+KILLS = 15
+
+
+def test_counts_agree_after_every_kill(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    env = os.environ | {"AGENT_STATE_DIR": str(tmp_path), "AGENT_TOOLS": "", "POD_NAME": ""}
+    tasks = 0.0
+    for kill in range(1, KILLS + 1):
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.kit.hammer"], cwd=ROOT, env=env, stdout=subprocess.PIPE
+        ) as hammer:
+            assert hammer.stdout is not None and hammer.stdout.readline() == b"counting\n"
+            time.sleep(rng.random() / 20)  # not a wait for anything: the moment of the kill is to be random
+            hammer.kill()
+        reporter = Reporter(tools=("lookup",), max_open_sessions=20, state_dir=str(tmp_path), metrics_port=0)
+        reading = Reading.of(reporter)
+        reporter.close()
+        assert reading("agent_tasks_total") > tasks
+        tasks = reading("agent_tasks_total")
+        died = reading("agent_tasks_total", outcome="failure")
+        assert died <= kill
+        assert reading("agent_task_duration_seconds_count") == tasks
+        assert reading("agent_llm_tokens_total", direction="input") == 3 * (tasks - died)
+        assert reading("agent_llm_calls_total") == reading("agent_tool_calls_total") == tasks - died
+        assert reading("agent_task_cost_usd_total") == 0.25 * (tasks - died)
+        assert reading("agent_response_length_chars_sum") == 10 * (tasks - died)
+        closed = reading("agent_sessions_closed_total")
+        assert reading("agent_session_latency_fraction_total", le="+Inf") == closed
+        assert closed <= reading("agent_sessions_assigned_total") <= closed + 20

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agentrollouts_kit import Reporter
+from agentrollouts_kit.context import RequestContext, current
+from agentrollouts_kit.vocabulary import COHORTS
+
+
+class HandClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def make_reporter(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Reporter]]:
+    """Reporters on the hand clock, closed after the test; the environment of the machine plays no part."""
+    for name in (
+        "AGENT_STATE_DIR",
+        "AGENT_NAME",
+        "AGENT_VERSION",
+        "AGENT_TOOLS",
+        "POD_NAME",
+        "AGENT_METRICS_PORT",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    made: list[Reporter] = []
+
+    def make(**settings: Any) -> Reporter:
+        settings = {"tools": ("lookup", "refund"), "metrics_port": 0, "max_open_sessions": 50, **settings}
+        made.append(Reporter(clock=clock, **settings))
+        return made[-1]
+
+    yield make
+    for reporter in made:
+        reporter.close()
+
+
+@pytest.fixture
+def reporter(make_reporter: Callable[..., Reporter]) -> Reporter:
+    return make_reporter()
+
+
+@pytest.fixture
+def in_request() -> Iterator[Callable[..., None]]:
+    """Puts the test into a request of a cohort and session."""
+    before = current.get()
+
+    def enter(cohort: str = "candidate", session: str | None = "user-1", **more: Any) -> None:
+        current.set(RequestContext(cohort=COHORTS.index(cohort), session=session, **more))
+
+    yield enter
+    current.set(before)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from agentrollouts_kit import Settings
+
+
+def test_settings_come_from_the_environment_and_keywords_win() -> None:
+    env = {
+        "AGENT_STATE_DIR": "/var/run/agent-rollouts",
+        "AGENT_METRICS_PORT": "9999",
+        "AGENT_SESSION_IDLE_SECONDS": "30",
+        "AGENT_COST_CAP_USD": "0.5",
+        "AGENT_TOOLS": "lookup, refund,",
+        "AGENT_MAX_OPEN_SESSIONS": "7",
+        "POD_NAME": "support-1",
+    }
+    settings = Settings.from_env(env, metrics_port=0)
+    assert settings == Settings(
+        state_dir="/var/run/agent-rollouts",
+        metrics_port=0,
+        session_idle_seconds=30.0,
+        cost_cap_usd=0.5,
+        tools=("lookup", "refund"),
+        max_open_sessions=7,
+        pod_name="support-1",
+    )
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    assert Settings.from_env({"AGENT_METRICS_PORT": "", "AGENT_TOOLS": " "}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"session_idle_seconds": 0}, "session_idle_seconds must be more than 0, not 0"),
+        ({"session_max_seconds": math.nan}, "session_max_seconds must be more than 0, not nan"),
+        ({"cost_cap_usd": -1}, "cost_cap_usd must be more than 0"),
+        ({"max_open_sessions": 0}, "max_open_sessions must be at least 1"),
+        ({"default_outcome": "ok"}, "must be one of success, failure, refused, escalated, not 'ok'"),
+        ({"tools": ("other",)}, "'other' cannot be declared"),
+        ({"tools": ("a", "a")}, "declared twice"),
+        ({"tools": tuple(f"tool-{n}" for n in range(65))}, "at most 64 tools"),
+        ({"metrics_port": 65536}, "metrics_port must be at most 65535"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_to_write(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"), [("AGENT_METRICS_PORT", "http"), ("AGENT_DRAIN_SECONDS", "20s")]
+)
+def test_a_wrong_variable_is_named(variable: str, text: str) -> None:
+    with pytest.raises(ValueError, match=f"{variable} must be a.* number, not '{text}'"):
+        Settings.from_env({variable: text})
