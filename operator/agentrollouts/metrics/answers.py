@@ -1,0 +1,130 @@
+"""What a Prometheus server's answer says: series by agent, or why there are none. Pure, and the hot path of a tick."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from math import inf
+from typing import Any
+
+from agentrollouts.core.evidence import CounterQuery, Point, Series, SeriesKey, Unavailable
+from agentrollouts.metrics.identity import key_of, merged
+from agentrollouts.ports import AgentKey, AgentSeries
+
+KINDS = frozenset({"vector", "matrix"})
+
+
+class MalformedError(Exception):
+    """The answer isn't what the API promises; the message says what was expected and what came."""
+
+
+def result_of(answer: object) -> Sequence[Mapping[str, Any]]:
+    """The list of series in a successful answer.
+
+    Both a vector and a matrix are read, whatever was asked: a vector is one sample of each series.
+
+    Raises:
+        MalformedError: the answer isn't a success with a list of series.
+    """
+    if not isinstance(answer, dict):
+        raise MalformedError(f"expected a JSON object, got {type(answer).__name__}")
+    if answer.get("status") != "success":
+        raise MalformedError(f"status {answer.get('status')!r}: {error_of(answer)}")
+    data = answer.get("data")
+    kind = data.get("resultType") if isinstance(data, dict) else None
+    result = data.get("result") if isinstance(data, dict) else None
+    if kind not in KINDS or not isinstance(result, list):
+        raise MalformedError(f"expected a vector or a matrix, got resultType {kind!r}")
+    return result
+
+
+def error_of(answer: Mapping[str, Any]) -> str:
+    """The server's own words for what went wrong."""
+    return f"{answer.get('errorType') or 'no error type'}: {answer.get('error') or 'no message'}"
+
+
+def series_by_agent(
+    result: Sequence[Mapping[str, Any]], query: CounterQuery, agents: Collection[AgentKey]
+) -> AgentSeries:
+    """The series of the wanted agents. An agent with a broken one is Unavailable: half its counters would be a wrong sum.
+
+    Raises:
+        MalformedError: an entry isn't a series at all.
+    """
+    counters: dict[AgentKey, dict[SeriesKey, tuple[Point, ...]]] = {agent: {} for agent in agents}
+    again: dict[tuple[AgentKey, SeriesKey], list[tuple[Point, ...]]] = {}
+    broken: dict[AgentKey, Unavailable] = {}
+    try:
+        for entry in result:
+            labels = entry["metric"]
+            # NB: a plain tuple finds its AgentKey and is cheaper to make.
+            mine: Any = (labels.get("namespace"), labels.get("agent"))
+            by_key = counters.get(mine)
+            if by_key is None:
+                continue
+            points = _points(entry)
+            problem = _problem(points) or _missing(labels, query)
+            if problem:
+                agent = AgentKey(*mine)
+                broken[agent] = Unavailable(
+                    f"{query.metric} of {agent.namespace}/{agent.agent}: {problem} in {labels}"
+                )
+                continue
+            key = key_of(labels, query)
+            if by_key.setdefault(key, points) is not points:
+                again.setdefault((mine, key), []).append(points)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MalformedError(f"expected series, got {str(entry)[:200]}") from error
+    for (agent, key), others in again.items():
+        counters[agent][key] = merged([counters[agent][key], *others])
+    return {
+        agent: tuple([Series(query, key, points) for key, points in by_key.items()])
+        for agent, by_key in counters.items()
+        if by_key
+    } | broken
+
+
+def joined(earlier: AgentSeries, later: AgentSeries) -> AgentSeries:
+    """Two stretches of time of the same counters, one behind the other."""
+    both: dict[AgentKey, tuple[Series, ...] | Unavailable] = dict(earlier)
+    for agent, series in later.items():
+        before = both.get(agent, ())
+        if isinstance(before, Unavailable):
+            continue
+        if isinstance(series, Unavailable):
+            both[agent] = series
+            continue
+        known = {one.key: one for one in before}
+        for one in series:
+            old = known.get(one.key)
+            known[one.key] = Series(one.query, one.key, old.points + one.points) if old else one
+        both[agent] = tuple(known.values())
+    return both
+
+
+def _points(entry: Mapping[str, Any]) -> tuple[Point, ...]:
+    """The samples; none of a native histogram."""
+    value = entry.get("value")
+    if value is not None:
+        time, text = value
+        return (Point(time, float(text)),)
+    return tuple([Point(time, float(text)) for time, text in entry.get("values") or ()])
+
+
+def _problem(points: tuple[Point, ...]) -> str:
+    """What is wrong with samples, or nothing."""
+    if not points:
+        return "no plain samples (a native histogram?)"
+    for _, value in points:
+        # NB: false for NaN too, which compares with nothing.
+        if not 0.0 <= value < inf:
+            return f"a counter can't be {value}"
+    return ""
+
+
+def _missing(labels: Mapping[str, str], query: CounterQuery) -> str:
+    """NB: an absent kept label would count as none of its values: an agent without ``outcome`` would never succeed."""
+    if not labels.get("version"):
+        return "no label version (does the scrape configuration set it from the pod's labels?)"
+    if query.dimension and query.dimension not in labels:
+        return f"no label {query.dimension}"
+    return ""
