@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
 
 from rich.console import Console
 
-from hack.demo import manifests, screen, story
+from hack.demo import install, manifests, screen, story
 from hack.demo.kubectl import Kubectl, KubectlError, Watch
 
 CHAPTERS = (story.first_version, story.better_version, story.worse_version, story.crashing_version)
@@ -20,8 +21,13 @@ def main() -> int:
     options = _options()
     console = Console()
     kubectl = Kubectl(options.kubectl, options.kubeconfig, options.namespace)
-    fresh(kubectl)
-    stage = story.Stage(kubectl, console, options.prometheus, options.image, options.load_image)
+    try:
+        install.chart(console, kubectl, options.helm)
+        install.namespace(kubectl)
+    except (KubectlError, install.InstallError) as error:
+        console.print(f"[bold red]The chart could not be installed:[/] {error}")
+        return 1
+    stage = story.Stage(kubectl, console, install.PROMETHEUS)
     watch = Watch(kubectl, "agentroutes", stage.saw_route)
     watch.start()
     began = time.monotonic()
@@ -43,12 +49,6 @@ def main() -> int:
     return 0 if all(fact.holds for fact in facts) else 1
 
 
-def fresh(kubectl: Kubectl) -> None:
-    """An empty namespace: what an earlier demo left is deleted first."""
-    kubectl.run("delete", "namespace", kubectl.namespace, "--ignore-not-found", timeout=120)
-    kubectl.run("create", "namespace", kubectl.namespace)
-
-
 def invite(console: Console, options: argparse.Namespace) -> None:
     """What to try on a cluster that was kept."""
     prefix = f"{options.kubectl} --kubeconfig {options.kubeconfig} -n {options.namespace}"
@@ -67,15 +67,15 @@ def invite(console: Console, options: argparse.Namespace) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The demo on a running cluster.")
     parser.add_argument("--kubectl", default="kubectl")
-    parser.add_argument("--kubeconfig", type=Path, required=True)
-    parser.add_argument("--namespace", default="agent-rollouts-demo")
+    parser.add_argument("--helm", default="helm")
     parser.add_argument(
-        "--prometheus",
-        default="/api/v1/namespaces/agent-rollouts/services/http:agent-rollouts-prometheus:9090/proxy",
+        "--kubeconfig",
+        type=Path,
+        default=os.environ.get("KUBECONFIG"),
+        required="KUBECONFIG" not in os.environ,
     )
-    parser.add_argument("--image", default="agent-rollouts/support-agent:dev")
-    parser.add_argument("--load-image", default="agent-rollouts/load:dev")
-    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--namespace", default="agent-rollouts-demo")
+    parser.add_argument("--keep", action="store_true", default=bool(os.environ.get("KEEP")))
     return parser.parse_args()
 
 

@@ -71,9 +71,13 @@ class Kubectl:
             "annotate", kind, name, "--overwrite", *annotations, *([f"--as={user}"] if user else [])
         )
 
-    def raw(self, path: str, *, timeout: float = 60) -> Any:
-        """GET a path of the API server (also the proxy to a pod or service) and read its JSON."""
-        return json.loads(self.run("get", "--raw", path, timeout=timeout))
+    def raw(self, path: str, *, timeout: float = 60) -> str:
+        """GET a path of the API server, which may be its proxy to a pod or a service."""
+        return self.run("get", "--raw", path, timeout=timeout)
+
+    def post(self, path: str) -> str:
+        """POST an empty object to a path of the API server."""
+        return self.run("create", "--raw", path, "-f", "-", stdin="{}")
 
 
 @dataclass(slots=True)

@@ -2,64 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
+
+from support_agent.release import SAMPLES, agent_version
 
 GROUP = "agentrollouts.io/v1alpha1"
 AGENT = "support"
 APPROVER, BYSTANDER = "alice", "mallory"
 
 
-def _digest(text: str) -> str:
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def version(
-    semver: str,
-    *,
-    image: str,
-    env: dict[str, str],
-    rationale: str,
-    replicas: int = 2,
-    pull: str = "IfNotPresent",
-) -> dict[str, Any]:
-    """An AgentVersion of the support agent that behaves as ``env`` says."""
-    prompt = f"support prompt of {semver} {sorted(env.items())}"
-    container = {
-        "name": "agent",
-        "image": image,
-        "imagePullPolicy": pull,
-        "env": [{"name": name, "value": value} for name, value in env.items()],
-        "ports": [{"name": "http", "containerPort": 8080}, {"name": "metrics", "containerPort": 9464}],
-        "readinessProbe": {
-            "httpGet": {"path": "/readyz", "port": "http"},
-            "periodSeconds": 1,
-            "failureThreshold": 2,
-        },
-        "resources": {"requests": {"cpu": "20m", "memory": "96Mi"}},
-    }
-    return {
-        "apiVersion": GROUP,
-        "kind": "AgentVersion",
-        "metadata": {"name": f"{AGENT}-{semver}"},
-        "spec": {
-            "agent": AGENT,
-            "version": semver,
-            "replicas": replicas,
-            "lineage": {"rationale": rationale},
-            "release": {
-                "code": {"digest": _digest("support code"), "image": image},
-                "model": {"digest": _digest("offline"), "provider": "offline", "name": "support-offline"},
-                "prompts": {"digest": _digest(prompt)},
-                "tools": {
-                    "digest": _digest("tools"),
-                    "names": ["lookup_order", "refund_order", "search_faq"],
-                },
-                "data": {"digest": _digest("shop data")},
-            },
-            "template": {"spec": {"containers": [container]}},
-        },
-    }
+def version(semver: str, *, replicas: int = 2) -> dict[str, Any]:
+    """One of the sample agent's versions."""
+    sample = next(sample for sample in SAMPLES if sample.version == semver)
+    manifest = agent_version(sample)
+    return manifest | {"spec": manifest["spec"] | {"replicas": replicas}}
 
 
 def rollout(semver: str, **spec: Any) -> dict[str, Any]:
@@ -115,7 +71,7 @@ def people(namespace: str) -> list[dict[str, Any]]:
     return made
 
 
-def users(image: str, *, rate: float, seconds: int, pull: str = "IfNotPresent") -> dict[str, Any]:
+def users(*, rate: float, seconds: int) -> dict[str, Any]:
     """The pod that plays the users and knows the truth."""
     return {
         "apiVersion": "v1",
@@ -127,8 +83,8 @@ def users(image: str, *, rate: float, seconds: int, pull: str = "IfNotPresent") 
             "containers": [
                 {
                     "name": "load",
-                    "image": image,
-                    "imagePullPolicy": pull,
+                    "image": "agent-rollouts/load:dev",
+                    "imagePullPolicy": "IfNotPresent",
                     "args": [
                         "--url", f"http://{AGENT}", "--users", "400", "--rate", str(rate), "--tasks-per-session", "1-4",
                         "--duration", str(seconds), "--key-header", "x-user-id", "--control-port", "8080",

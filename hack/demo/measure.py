@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -20,7 +21,6 @@ from agent_load import (
     routing_errors,
     started_after,
 )
-
 from hack.demo.kubectl import Kubectl
 
 Arms = Mapping[tuple[str, str], int]
@@ -69,14 +69,12 @@ class Fact:
 def read_ledger(kubectl: Kubectl) -> Ledger:
     """Every request the users made, fetched page by page from their pod."""
     ledger = Ledger()
+    pod = f"/api/v1/namespaces/{kubectl.namespace}/pods/users:8080/proxy"
     while True:
-        page = kubectl.raw(
-            f"/api/v1/namespaces/{kubectl.namespace}/pods/users:8080/proxy/requests?since={len(ledger)}"
-        )
-        rows = page["rows"]
-        for row in rows:
-            ledger.append(Row.from_json(row))
-        if not rows:
+        lines = kubectl.raw(f"{pod}/requests?since={len(ledger)}").splitlines()
+        for line in lines:
+            ledger.append(Row.from_json(json.loads(line)))
+        if not lines:
             return ledger
 
 
@@ -86,7 +84,7 @@ def counted(kubectl: Kubectl, prometheus: str, agent: str) -> dict[tuple[str, st
         f'sum by (version, cohort, outcome) (last_over_time(agent_tasks_total{{agent="{agent}",'
         f'namespace="{kubectl.namespace}"}}[2h]))'
     )
-    answer = kubectl.raw(f"{prometheus}/api/v1/query?query={quote(query)}")
+    answer = json.loads(kubectl.raw(f"{prometheus}/api/v1/query?query={quote(query)}"))
     return {
         (m["version"], m["cohort"], m["outcome"]): int(float(value[1]))
         for m, value in ((row["metric"], row["value"]) for row in answer["data"]["result"])

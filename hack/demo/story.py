@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -16,7 +17,9 @@ from hack.demo import manifests, screen
 from hack.demo.kubectl import Kubectl, KubectlError
 from hack.demo.measure import Fact, RouteHistory, counted, facts, read_ledger
 
-BETTER, WORSE, CRASHING = "2.0.0", "2.1.0", "2.2.0"
+RATE = 40
+"""Tasks a second of all users together."""
+BETTER, WORSE, CRASHING = "2.0.0", "2.1.0", "2.3.0"
 
 
 class StoryError(RuntimeError):
@@ -30,8 +33,6 @@ class Stage:
     kubectl: Kubectl
     console: Console
     prometheus: str
-    image: str
-    load_image: str
     history: RouteHistory = field(default_factory=RouteHistory)
     rollout: dict[str, Any] | None = None
     route: dict[str, Any] | None = None
@@ -57,7 +58,9 @@ class Stage:
             f'sum by (version, cohort, outcome) (agent_tasks_total{{namespace="{self.kubectl.namespace}"}})'
         )
         try:
-            answer = self.kubectl.raw(f"{self.prometheus}/api/v1/query?query={quote(query)}", timeout=5)
+            answer = json.loads(
+                self.kubectl.raw(f"{self.prometheus}/api/v1/query?query={quote(query)}", timeout=5)
+            )
         except (KubectlError, ValueError):
             return {}
         result: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
@@ -91,23 +94,18 @@ def first_version(stage: Stage) -> None:
         "Version 1.0.0 of the support agent is the first: it serves as soon as its pods are ready.",
     )
     stage.kubectl.apply(*manifests.people(stage.kubectl.namespace))
-    stage.kubectl.apply(
-        manifests.version(
-            "1.0.0", image=stage.image, env={"SUPPORT_PROFILE": "good"}, rationale="The first one."
-        ),
-        manifests.rollout("1.0.0"),
-    )
+    stage.kubectl.apply(manifests.version("1.0.0"), manifests.rollout("1.0.0"))
     until(
         stage, lambda s: (s.get("stable") or {}).get("version") == "1.0.0", what="1.0.0 serving", seconds=120
     )
     screen.say(stage.console, "400 users arrive. They know the right answers, and write down what they get.")
-    stage.kubectl.apply(manifests.users(stage.load_image, rate=60, seconds=900))
+    stage.kubectl.apply(manifests.users(rate=RATE, seconds=900))
     stage.kubectl.run("wait", "pod/users", "--for=condition=Ready", "--timeout=120s", timeout=130)
 
 
-def propose(stage: Stage, semver: str, env: dict[str, str], rationale: str) -> None:
+def propose(stage: Stage, semver: str) -> None:
     """A new version is applied and asked for, as a user or a GitOps tool would."""
-    stage.kubectl.apply(manifests.version(semver, image=stage.image, env=env, rationale=rationale))
+    stage.kubectl.apply(manifests.version(semver))
     patch = f'{{"spec":{{"version":"{semver}"}}}}'
     stage.kubectl.run("patch", "rollout", manifests.AGENT, "--type=merge", "-p", patch)
     screen.command(stage.console, f"kubectl patch rollout {manifests.AGENT} --type=merge -p '{patch}'")
@@ -119,7 +117,7 @@ def better_version(stage: Stage) -> None:
         stage.console,
         f"{BETTER} answers more questions right. It starts with 10% and has to earn every step.",
     )
-    propose(stage, BETTER, {"SUPPORT_PROFILE": "better"}, "A clearer prompt for refunds.")
+    propose(stage, BETTER)
     until(stage, lambda s: s.get("phase") == "AwaitingApproval", what="the gate", seconds=180)
     gate = next(
         g["metadata"]["name"] for g in stage.kubectl.list("approvalgates") if g["spec"]["version"] == BETTER
@@ -147,7 +145,7 @@ def refuse(stage: Stage, gate: str, line: str) -> None:
 def worse_version(stage: Stage) -> None:
     """A version that answers 200 on everything, and wrong on a third of it."""
     screen.say(stage.console, f"{WORSE} answers 200 on everything, only a third of its answers is wrong.")
-    propose(stage, WORSE, {"SUPPORT_PROFILE": "silently-worse"}, "A shorter and cheaper prompt.")
+    propose(stage, WORSE)
     until(
         stage,
         lambda s: (s.get("rejected") or {}).get("version") == WORSE,
@@ -161,7 +159,7 @@ def crashing_version(stage: Stage) -> None:
     screen.say(
         stage.console, f"{CRASHING} starts, looks well, and crashes after a few seconds, again and again."
     )
-    propose(stage, CRASHING, {"SUPPORT_PROFILE": "good", "SUPPORT_CRASH": "after:4"}, "New HTTP library.")
+    propose(stage, CRASHING)
     until(
         stage,
         lambda s: (s.get("rejected") or {}).get("version") == CRASHING,
@@ -177,7 +175,9 @@ def reckoning(stage: Stage) -> list[Fact]:
         "The users leave. What they wrote down is compared with what was routed, decided and counted.",
     )
     proxy = f"/api/v1/namespaces/{stage.kubectl.namespace}/pods/users:8080/proxy"
-    stage.kubectl.run("create", "--raw", f"{proxy}/stop", "-f", "-", stdin="{}")
+    stage.kubectl.post(f"{proxy}/stop")
+    while json.loads(stage.kubectl.raw(f"{proxy}/summary"))["running"]:
+        time.sleep(0.5)
     ledger = read_ledger(stage.kubectl)
     rows = settled_counts(stage, ledger)
     first = stage.most_share.get(CRASHING, 0)
