@@ -1,0 +1,1 @@
+"""What a developer needs around the product and a user never installs: clusters, tools, images, the demo."""

@@ -1,0 +1,1 @@
+"""Container images: built once per content, with an engine or without one, and put into the cluster."""

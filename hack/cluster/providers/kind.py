@@ -1,0 +1,112 @@
+"""The provider for machines with a container engine: kind, at the Kubernetes minor the native cluster has."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from hack.cluster import clients, tools
+from hack.cluster.commands import attempt, run_logged
+from hack.cluster.images.engines import Builder, Engine
+from hack.cluster.packages import Package
+from hack.cluster.progress import Step
+from hack.cluster.providers.probe import probe
+from hack.cluster.providers.provider import Health
+from hack.cluster.settings import CLUSTER_NAME, Settings, child_environment
+
+READY = "120s"
+
+
+class Kind:
+    """A kind cluster of our own name; `engine` is docker or podman, whichever answered."""
+
+    name = "kind"
+
+    def __init__(self, settings: Settings, *, engine: str) -> None:
+        self._settings = settings
+        self._engine = engine
+
+    def kubeconfig(self) -> Path:
+        """The project's own kubeconfig, which kind writes."""
+        return self._settings.kubeconfig
+
+    def missing_packages(self) -> Sequence[Package]:
+        """None: the engine brings all."""
+        return ()
+
+    def image_packages(self) -> Sequence[Package]:
+        """None: the engine builds."""
+        return ()
+
+    def up_steps(self) -> list[Step]:
+        """First kind and kubectl where they are missing, then the cluster; a half-made one is removed first."""
+        if self.health().ready:
+            return []
+        lacking = [*([] if shutil.which("kind") else ["kind"]), *clients.lacking(self._settings)]
+        clear = [Step("remove a half-made cluster", self._delete)] if self._exists() else []
+        return [
+            *tools.build_steps(self._settings, lacking),
+            *clear,
+            Step("create the kind cluster", self._create),
+        ]
+
+    def down_steps(self) -> list[Step]:
+        """Delete the cluster and the kubeconfig that named it."""
+        return [Step("delete the kind cluster", self._delete)] if self._exists() else []
+
+    def health(self) -> Health:
+        """What the cluster says of itself."""
+        return probe(
+            self.name,
+            kubectl=str(clients.client(self._settings, "kubectl")),
+            kubeconfig=self.kubeconfig(),
+            environment=self._environment(),
+        )
+
+    def builder(self) -> Builder:
+        """The engine that runs the cluster."""
+        return Engine(self._settings, self._engine)
+
+    def load(self, archive: Path, log: Path) -> None:
+        """The archive goes into the node through kind."""
+        command = [self._kind(), "load", "image-archive", str(archive), "--name", CLUSTER_NAME]
+        run_logged(command, log=log, environment=self._environment())
+
+    def held_images(self) -> set[str]:
+        """What the node's containerd lists."""
+        node = f"{CLUSTER_NAME}-control-plane"
+        command = [self._engine, "exec", node, "ctr", "--namespace=k8s.io", "images", "list", "-q"]
+        return set(attempt(command).stdout.split())
+
+    def create_command(self) -> list[str]:
+        """`kind create cluster`, its kubeconfig kept away from the user's."""
+        return [
+            *(self._kind(), "create", "cluster", "--name", CLUSTER_NAME),
+            *("--config", str(self._settings.repository / "kind-config.yaml")),
+            *("--image", self._settings.kind_node_image),
+            *("--kubeconfig", str(self.kubeconfig()), "--wait", READY),
+        ]
+
+    def _create(self, log: Path) -> None:
+        self.kubeconfig().parent.mkdir(parents=True, exist_ok=True)
+        run_logged(self.create_command(), log=log, environment=self._environment())
+
+    def _delete(self, log: Path) -> None:
+        command = [self._kind(), "delete", "cluster", "--name", CLUSTER_NAME]
+        run_logged(
+            [*command, "--kubeconfig", str(self.kubeconfig())], log=log, environment=self._environment()
+        )
+        self.kubeconfig().unlink(missing_ok=True)
+
+    def _exists(self) -> bool:
+        if not Path(self._kind()).exists():
+            return False
+        listing = attempt([self._kind(), "get", "clusters"], environment=self._environment())
+        return CLUSTER_NAME in listing.stdout.split()
+
+    def _kind(self) -> str:
+        return shutil.which("kind") or str(tools.program_path(self._settings, "kind"))
+
+    def _environment(self) -> dict[str, str]:
+        extra = {"KIND_EXPERIMENTAL_PROVIDER": "podman"} if self._engine == "podman" else {}
+        return {**child_environment(self._settings), **extra, "PATH": os.environ.get("PATH", "")}

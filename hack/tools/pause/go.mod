@@ -1,0 +1,3 @@
+module agentrollouts.io/hack/tools/pause
+
+go 1.24.0
