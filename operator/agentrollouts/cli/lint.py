@@ -1,0 +1,54 @@
+"""The verb `lint`: manifests checked without a cluster."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentrollouts.cli.errors import CommandError
+from agentrollouts.cli.manifests import Report, lint_text
+
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE…", help="Files or folders of YAML; - is standard input.")
+]
+
+
+def lint_command(files: Files) -> None:
+    """Check manifests of AgentVersions and Rollouts offline. Exit status 1 if anything is wrong."""
+    reports = {name: lint_text(text) for name, text in _texts(files)}
+    for name, report in reports.items():
+        for finding in report.findings:
+            place = f"{finding.path}: " if finding.path else ""
+            typer.echo(f"{name}:{finding.line}: {finding.subject}: {place}{finding.message}")
+    typer.echo(_summary(list(reports.values())), err=True)
+    if any(report.findings for report in reports.values()):
+        raise typer.Exit(1)
+
+
+def _summary(reports: list[Report]) -> str:
+    checked = sum(report.checked for report in reports)
+    wrong = sum(len(report.findings) for report in reports)
+    if not checked and not wrong:
+        return "nothing to check: no object of agentrollouts.io in there"
+    objects = f"{checked} object" + ("" if checked == 1 else "s")
+    return f"{objects} checked, {wrong} problem(s)" if wrong else f"{objects} checked, all good"
+
+
+def _texts(files: list[str]) -> list[tuple[str, str]]:
+    texts: list[tuple[str, str]] = []
+    for name in files:
+        if name == "-":
+            texts.append(("standard input", sys.stdin.read()))
+            continue
+        path = Path(name)
+        found = sorted((*path.rglob("*.yaml"), *path.rglob("*.yml"))) if path.is_dir() else [path]
+        for each in found:
+            try:
+                texts.append((str(each), each.read_text(encoding="utf-8")))
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+                raise CommandError(f"can't read {each}: {reason}") from error
+    return texts

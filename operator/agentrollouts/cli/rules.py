@@ -1,0 +1,72 @@
+"""The CRDs' rules between fields, in Python, by the message with which the API server refuses.
+
+A rule gets the value it stands at, with the schema's defaults filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+from agentrollouts.api.analysis import CHECK_KINDS
+from agentrollouts.api.scalars import FULL, parse_duration, parse_percent
+
+Rule = Callable[[Any], bool]
+
+
+def _given(value: Mapping[str, Any], *names: str) -> int:
+    return sum(name in value for name in names)
+
+
+def _shares(items: Any) -> list[int]:
+    return [parse_percent(item["share"]) for item in items]
+
+
+def _ordered(value: Mapping[str, Any], *names: str) -> bool:
+    return all(low <= high for low, high in pairwise(parse_percent(value[name]) for name in names))
+
+
+def _has_http_port(template: Any) -> bool:
+    return any(
+        port.get("name") == "http"
+        for each in template["spec"]["containers"]
+        for port in each.get("ports") or ()
+    )
+
+
+RULES: Mapping[str, Rule] = {
+    "metadata.name must equal spec.agent: an agent has one Rollout": lambda it: (
+        it["metadata"]["name"] == it["spec"]["agent"]
+    ),
+    "metadata.name must be <spec.agent>-<spec.version>, such as support-1.2.0, so that a version exists only once": (
+        lambda it: it["metadata"]["name"] == f"{it['spec']['agent']}-{it['spec']['version']}"
+    ),
+    "give exactly one of template (the operator makes the Deployment) and deploymentRef (you own it)": (
+        lambda it: _given(it, "template", "deploymentRef") == 1
+    ),
+    "a parameter's name may have at most 64 characters": lambda it: all(len(name) <= 64 for name in it),
+    "give one container a port named http: that is where the agent is called": _has_http_port,
+    "give at most one of header and cookie": lambda it: _given(it, "header", "cookie") <= 1,
+    "give at most one strategy: steps, selfTuning or manual": (
+        lambda it: _given(it, "steps", "selfTuning", "manual") <= 1
+    ),
+    "each step's share must be larger than the one before; a candidate never steps down": (
+        lambda it: all(low < high for low, high in pairwise(_shares(it)))
+    ),
+    "a step's share must be above 0% and below 100%; the last step to 100% comes by itself after approval": (
+        lambda it: all(0 < share < FULL for share in _shares(it))
+    ),
+    "floor must be at most start, and start at most ceiling": lambda it: _ordered(
+        it, "floor", "start", "ceiling"
+    ),
+    "promoteBelow must be at most rollbackAbove; between the two the share is held": (
+        lambda it: _ordered(it, "promoteBelow", "rollbackAbove")
+    ),
+    "minimumSamples must be at most window, or the failure rate would never count": (
+        lambda it: it["minimumSamples"] <= it["window"]
+    ),
+    "the shares of a manual strategy must add up to 100%": lambda it: sum(_shares(it)) == FULL,
+    "write at least 1s": lambda it: parse_duration(it).total_seconds() >= 1,
+    f"give exactly one kind of check: {', '.join(CHECK_KINDS)}": lambda it: _given(it, *CHECK_KINDS) == 1,
+}
