@@ -37,6 +37,7 @@ class Stage:
     rollout: dict[str, Any] | None = None
     route: dict[str, Any] | None = None
     most_share: dict[str, int] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
 
     def saw_route(self, route: dict[str, Any]) -> None:
         """Take in a change of the route."""
@@ -191,8 +192,9 @@ def settled_counts(stage: Stage, ledger: Any) -> list[Fact]:
     """The facts once Prometheus has scraped the last task; looks again until they hold or a minute has passed."""
     deadline = time.monotonic() + 60
     while True:
-        counts = counted(stage.kubectl, stage.prometheus, manifests.AGENT)
-        rows = facts(ledger, stage.history, counts, (WORSE, CRASHING))
+        seconds = time.monotonic() - stage.began
+        counts = counted(stage.kubectl, stage.prometheus, manifests.AGENT, seconds=seconds)
+        rows = facts(ledger, stage.history, counts, rolled_back=(WORSE, CRASHING), crashing=CRASHING)
         if all(fact.holds for fact in rows) or time.monotonic() > deadline:
             return rows
         time.sleep(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agentrollouts.api.rollout import CandidateStatus
 from agentrollouts.api.scalars import FULL, format_duration, format_percent
@@ -39,8 +39,9 @@ def progress(snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateSta
 
 
 def _not_ready(snapshot: Snapshot, candidate: CandidateStatus) -> Hold | None:
+    """A candidate grows only while all of its pods are ready, whatever share it has."""
     view = snapshot.candidate
-    if view is not None and (view.ready or candidate.share):
+    if view is not None and view.ready:
         return None
     pods = view.workload if view else None
     state = f"{pods.ready} of {pods.desired} pods ready" if pods else "no pods yet"
@@ -63,9 +64,15 @@ def _unfinished(
     if candidate.share == 0:
         return None
     soak, minimum = _demands(snapshot, candidate)
-    until = candidate.step_started_at + soak
+    restarted = _restarted(snapshot, candidate)
+    until = (restarted or candidate.step_started_at) + soak
     if snapshot.now < until:
-        return Hold("Soaking", f"{format_percent(candidate.share)} for {format_duration(soak)}", until=until)
+        again = ", again from the last restart of a container" if restarted else ""
+        return Hold(
+            "SoakingAgain" if restarted else "Soaking",
+            f"{format_percent(candidate.share)} for {format_duration(soak)}{again}",
+            until=until,
+        )
     seen = tasks(snapshot) - candidate.tasks_at_step
     if seen < minimum:
         return Hold(
@@ -76,6 +83,13 @@ def _unfinished(
         if blocked is not None:
             return blocked
     return _verdicts(results)
+
+
+def _restarted(snapshot: Snapshot, candidate: CandidateStatus) -> datetime | None:
+    """When a container of the candidate last began again during this step: a soak is only worth something without crashes."""
+    pods = snapshot.candidate.workload if snapshot.candidate else None
+    moment = pods.last_restart if pods else None
+    return moment if moment is not None and moment > candidate.step_started_at else None
 
 
 def _verdicts(results: tuple[CheckResult, ...]) -> Hold | None:

@@ -21,6 +21,8 @@ class Workload:
     ready: int
     restarts: int = 0
     """The most restarts of any one container among the version's living pods."""
+    last_restart: datetime | None = None
+    """When a container last began again, if one did."""
     trouble: str = ""
     """Why pods don't start, in the kubelet's words; empty when nothing is wrong."""
     unready_since: datetime | None = None

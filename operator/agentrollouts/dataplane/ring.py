@@ -27,21 +27,19 @@ def served_arms(arms: Iterable[Arm], ready: Collection[str]) -> tuple[Arm, ...]:
     """The arms that take traffic, in ring order, shares summing to 10,000; empty when no arm with a share is ready.
 
     A share of 0 means zero requests, so such an arm is neither kept nor ever a substitute. An arm whose
-    Service isn't in ``ready`` keeps its place on the ring, but the substitute's version answers there: nobody
-    else moves meanwhile.
+    Service isn't in ``ready`` keeps its place on the ring, but the stable version answers there: nobody else
+    moves meanwhile. Nobody takes over for the stable version itself: a candidate that is allowed a twentieth
+    of the users must not get all of them because the other pods are down, unapproved and far too small.
     """
     with_share = tuple(arm for arm in arms if arm.share > 0)
     alive = tuple(arm for arm in with_share if arm.service in ready)
     if not alive:
         return ()
-    substitute = _substitute(alive)
-    return tuple(arm if arm in alive else replace(substitute, share=arm.share) for arm in with_share)
-
-
-def _substitute(alive: tuple[Arm, ...]) -> Arm:
-    # The control arm runs the stable version, so it comes before any other version.
-    preference = {"stable": 0, "control": 1, "candidate": 2}
-    return min(alive, key=lambda arm: (preference[arm.cohort], -arm.share))
+    substitute = next((arm for arm in alive if arm.cohort != "candidate"), None)
+    return tuple(
+        arm if arm in alive or substitute is None else replace(substitute, share=arm.share)
+        for arm in with_share
+    )
 
 
 def arcs(arms: Iterable[Arm], *, offset: int) -> tuple[Arc, ...]:

@@ -166,6 +166,23 @@ def test_a_candidate_that_never_becomes_ready_goes_after_the_deadline():
     assert decision.reason == "NeverReady"
 
 
+def test_a_soak_begins_again_with_every_restart():
+    s = climbing()
+    restart = s.now + timedelta(minutes=10)
+    crashed = version("2.0.0", "b", restarts=1, last_restart=restart)
+    s = replace(s, versions={**s.versions, "2.0.0": crashed}, evidence=good(100))
+    assert look(later(s, minutes=20))[0].reason == "SoakingAgain"
+    assert isinstance(look(later(s, minutes=26))[0], Advance)
+
+
+def test_a_candidate_grows_only_while_all_its_pods_are_ready():
+    s = replace(later(climbing(), minutes=16), evidence=good(100))
+    half = replace(s.versions["2.0.0"], workload=replace(s.versions["2.0.0"].workload, ready=1))
+    decision, _ = look(replace(s, versions={**s.versions, "2.0.0": half}))
+    assert isinstance(decision, Hold)
+    assert decision.reason == "WaitingForPods"
+
+
 def test_an_outage_of_the_metrics_holds_and_says_why():
     s = replace(later(climbing(), minutes=20), evidence=UNAVAILABLE)
     decision, plan = look(s)

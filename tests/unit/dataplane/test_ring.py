@@ -75,8 +75,11 @@ def test_only_users_of_arms_that_are_down_are_served_elsewhere(arms, up, offset,
         return
     got = arm_at(place, served, offset)
     assert sum(arm.share for arm in served) == FULL
-    assert got.service in ready
+    if any(arm.share and arm.service in ready and arm.cohort != "candidate" for arm in arms):
+        assert got.service in ready
     assert got.share > 0
+    if wanted.cohort != "candidate":
+        assert got.cohort != "candidate"
     if wanted.service in ready:
         assert (got.version, got.cohort) == (wanted.version, wanted.cohort)
 
@@ -90,9 +93,13 @@ def test_a_candidate_that_is_down_leaves_its_share_to_stable():
     ]
 
 
-def test_a_stable_that_is_down_leaves_its_share_to_whoever_is_up():
+def test_nobody_takes_over_for_a_stable_that_is_down():
     served = served_arms(three(2_000, 500), {"new"})
-    assert {(arm.cohort, arm.version) for arm in served} == {("candidate", "2.0.0")}
+    assert [(arm.cohort, arm.share) for arm in served] == [
+        ("candidate", 2_000),
+        ("stable", 7_500),
+        ("control", 500),
+    ]
 
 
 def test_a_share_of_nothing_is_never_a_substitute():
