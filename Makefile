@@ -16,7 +16,7 @@ endif
 export KUBECACHEDIR := $(CURDIR)/.state/kubectl-cache
 WITH_CLIENTS := PATH="$(CURDIR)/.state/bin:$$PATH"
 
-.PHONY: help setup tools images cluster cluster-down cluster-status test fast lint type unit integration lifecycle e2e demo crds bench
+.PHONY: help setup tools images cluster cluster-down cluster-status test fast lint type unit integration lifecycle e2e demo crds chart bench
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,16 +50,20 @@ lint: setup ## Style and layers
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports
+	@$(RUN) -m agentrollouts.api.crd --check
+	@$(RUN) charts/sync_crds.py --check
 
 type: setup ## Types
 	@.venv/bin/mypy
 
 unit: setup ## Unit, property, contract and data plane tests (no cluster)
-	@$(RUN) -m pytest tests --ignore=tests/integration --ignore=tests/e2e --ignore=tests/scale --ignore=tests/lifecycle
+	@$(RUN) -m hack.prometheus
+	@$(WITH_CLIENTS) $(RUN) -m pytest tests --ignore=tests/integration --ignore=tests/e2e --ignore=tests/scale --ignore=tests/lifecycle
 
 integration: setup ## Tests against a real kube-apiserver
 	@$(RUN) -m hack.cluster tools kube-apiserver etcd kube-controller-manager kubeadm kubectl
-	@$(RUN) -m pytest tests/integration
+	@$(RUN) -m hack.prometheus
+	@$(WITH_CLIENTS) $(RUN) -m pytest tests/integration
 
 lifecycle: tools ## Cluster up, cut off, down, nothing left (native only; takes a running one down)
 	@$(RUN) -m pytest tests/lifecycle
@@ -68,7 +72,10 @@ e2e: images ## Tests on the real cluster
 	@$(WITH_CLIENTS) $(RUN) -m pytest tests/e2e
 
 crds: setup ## Write crds/ anew from the models
-	@$(RUN) -m agentrollouts crds
+	@$(RUN) -m agentrollouts.api.crd
+
+chart: crds ## Copy crds/ into the chart
+	@$(RUN) charts/sync_crds.py
 
 bench: images ## Measure, and write docs/benchmarks.md
 	@$(WITH_CLIENTS) $(RUN) -m bench
