@@ -116,7 +116,10 @@ async def test_an_arm_without_pods_leaves_the_routes_and_comes_back(router):
     assert await router.sides(USERS[:300]) == sides
     router.endpoints("1.0.0", [])
     await router.settle()
-    assert of(await router.sides(USERS[:300]), "candidate") == set(USERS[:300])
+    for user in USERS[:100]:
+        answer = await router.get(x_user_id=user)
+        took = sides[user][1]
+        assert (answer.status, answer.headers["x-agent-cohort"]) == (200 if took == "candidate" else 503, took)
     router.endpoints("1.0.0", stable)
     await router.settle()
     assert await router.sides(USERS[:300]) == sides
