@@ -162,6 +162,7 @@ def test_identity_wins_over_the_users_environment_and_the_rest_stays() -> None:
     assert pod["spec"]["containers"][0]["readinessProbe"]["tcpSocket"] == {"port": "http"}
     assert pod["metadata"]["labels"]["agentrollouts.io/digest"] == "a" * 12
     names = [item["name"] for item in pod["spec"]["containers"][0]["env"]]
+    assert names[-1] == "MINE", "the user's may refer to ours"
     assert names.index("POD_NAME") < names.index("OTEL_RESOURCE_ATTRIBUTES"), "or $(POD_NAME) isn't expanded"
 
 

@@ -1,0 +1,1 @@
+"""The five-part release: what makes two artifacts the same."""

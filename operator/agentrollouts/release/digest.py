@@ -1,0 +1,35 @@
+"""The artifact digest: one name for all five parts of a release. An approval is for exactly this."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from agentrollouts.api.agentversion import Release
+
+PARTS = ("code", "model", "prompts", "tools", "data")
+
+
+def parts_of(release: Release) -> dict[str, str]:
+    """Part name to digest; names, sources and other words about a part don't count."""
+    return {part: getattr(release, part).digest for part in PARTS}
+
+
+def artifact_digest(parts: Mapping[str, str]) -> str:
+    """``sha256:`` and the hash over the canonical JSON of the five digests.
+
+    Canonical: keys sorted, UTF-8, no space, and strings only, so every language hashes the same bytes. Raises ValueError
+    unless exactly the five parts are given.
+    """
+    if set(parts) != set(PARTS):
+        raise ValueError(
+            f"expected the digests of {', '.join(PARTS)}; got {', '.join(sorted(parts)) or 'none'}"
+        )
+    text = json.dumps(dict(parts), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def digest_of(release: Release) -> str:
+    """The artifact digest of a release."""
+    return artifact_digest(parts_of(release))

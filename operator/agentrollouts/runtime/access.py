@@ -1,0 +1,23 @@
+"""What the shell needs of Kubernetes beyond the core's writes: the first picture, the sweep, and cleaning up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from agentrollouts.ports import Cluster, Reference
+
+
+class Access(Cluster, Protocol):
+    """The cluster, with reads for start-up and housekeeping. Ticks never read."""
+
+    async def list_objects(
+        self, api_version: str, kind: str, *, namespace: str = "", selector: str = ""
+    ) -> list[Mapping[str, Any]]:
+        """All objects of a kind, in one namespace or all."""
+
+    async def delete(self, reference: Reference) -> None:
+        """Delete an object no owner reference can reach."""
+
+    async def installed_policies(self, *, validating: Iterable[str], mutating: Iterable[str]) -> bool:
+        """Whether the named admission policies are in force."""

@@ -1,0 +1,272 @@
+"""Wiring, and the order of starting and stopping.
+
+Start: probes, lease, first picture, then kopf and the scheduler. Stop: kopf ends its watches, the scheduler finishes the
+writes under way, the lease is released. A process that loses the lease writes nothing more and exits at once; killing it
+at any moment is safe, because every plan can be taken up from the route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from agentrollouts.kube.client import KubeCluster
+from agentrollouts.kube.lease import Lease
+from agentrollouts.metrics.prometheus import Exchange, PrometheusSource
+from agentrollouts.ports import Clock, Key, MetricSource
+from agentrollouts.runtime import handlers
+from agentrollouts.runtime.access import Access
+from agentrollouts.runtime.evidence import EvidenceBook
+from agentrollouts.runtime.execute import Executor
+from agentrollouts.runtime.housekeeping import Housekeeping
+from agentrollouts.runtime.observe import World
+from agentrollouts.runtime.probes import Health, Heartbeat, application, serve
+from agentrollouts.runtime.scheduler import Scheduler, Timing
+from agentrollouts.runtime.services import RouteServices
+from agentrollouts.runtime.settings import Settings
+from agentrollouts.runtime.store import Resource, Store
+from agentrollouts.runtime.telemetry import Telemetry
+from agentrollouts.runtime.tick import Epoch, Ticker
+from agentrollouts.runtime.unmeasured import NoSource
+
+_log = logging.getLogger(__name__)
+
+
+class SystemClock:
+    """The machine's time of day."""
+
+    def now(self) -> datetime:
+        """Timezone-aware UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Unshared:
+    """In place of a lease where nobody else acts."""
+
+    held: bool = True
+
+
+class Operator:
+    """One operator's parts, wired. Used by the app and, with other adapters, by tests and benchmarks."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        cluster: Access,
+        source: MetricSource,
+        lease: Epoch,
+        clock: Clock,
+        telemetry: Telemetry | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        timing = timing or Timing(chance=random.random)
+        self.telemetry = telemetry or Telemetry()
+        self.world = World(require_policy=settings.require_policy, router_namespace=settings.router.namespace)
+        self.store = Store(self._wake, monotonic=timing.monotonic)
+        services = RouteServices(cluster, self.store, settings.router, timing.monotonic)
+        self.ticker = Ticker(
+            store=self.store,
+            world=self.world,
+            evidence=EvidenceBook(source, clock, timing.monotonic),
+            executor=Executor(cluster, self.store, self.telemetry),
+            services=services,
+            telemetry=self.telemetry,
+            clock=clock,
+            lease=lease,
+            monotonic=timing.monotonic,
+        )
+        self.scheduler = Scheduler(self.ticker, timing=timing, on_lag=self.telemetry.tick_lag.observe)
+        self.housekeeping = Housekeeping(
+            cluster=cluster,
+            store=self.store,
+            world=self.world,
+            settings=settings,
+            telemetry=self.telemetry,
+            selectors=handlers.SELECTORS,
+            wake=self.scheduler.wake,
+            orphans=services.orphans,
+        )
+        self.ticker.doubt = lambda: self.housekeeping.relisted("agentroutes")
+        self.telemetry.watch(self.store, overdue=self.scheduler.overdue, now=clock.now)
+
+    def _wake(self, key: Key) -> None:
+        self.scheduler.wake(key)
+
+    def observe(self, resource: Resource, kind: str | None, raw: Mapping[str, Any]) -> None:
+        """One event of a watch."""
+        self.telemetry.last_event.labels(resource).set_to_current_time()
+        if kind is None:
+            self.housekeeping.relisted(resource)
+        self.store.observe(resource, kind, raw)
+
+
+async def run(settings: Settings) -> int:
+    """Run until told to stop; the exit status: 0 after a signal, 1 when the lease was lost or a watch broke."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    telemetry = Telemetry()
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = await KubeCluster.open(settings.kubeconfig)
+        closers = [cluster.close]
+        stack.push_async_callback(cluster.close)
+        source = await stack.enter_async_context(_source(settings, telemetry))
+        lease = _lease(settings, cluster)
+        operator = Operator(
+            settings,
+            cluster=cluster,
+            source=source,
+            lease=lease or Unshared(),
+            clock=SystemClock(),
+            telemetry=telemetry,
+        )
+        health = Health(Heartbeat(), operator.scheduler.overdue)
+        if settings.health_port:
+            runner = await serve(application(telemetry.registry, health), port=settings.health_port)
+            closers.append(runner.cleanup)
+            stack.push_async_callback(runner.cleanup)
+        beat = asyncio.create_task(health.heartbeat.run(), name="heartbeat")
+        stack.callback(beat.cancel)
+        return await lead(settings, operator, lease=lease, health=health, stop=stop, closers=closers)
+
+
+async def lead(
+    settings: Settings,
+    operator: Operator,
+    *,
+    lease: Lease | None,
+    health: Health,
+    stop: asyncio.Event,
+    closers: Sequence[Callable[[], Awaitable[None]]] = (),
+) -> int:
+    """Wait for the lease, then decide until told to stop."""
+    work = Work(operator, lease, settings.drain_seconds, closers)
+    health.state = "standby"
+    if not await _unless(stop, work.take_over()):
+        return 0
+    health.state = "listing"
+    try:
+        if not await _unless(stop, operator.housekeeping.first_picture()):
+            return 0
+        health.state = "leading"
+        _log.info("leading, epoch %d, %d keys", operator.world.epoch, len(operator.scheduler))
+        registry = handlers.registry(
+            operator.observe, kubeconfig=settings.kubeconfig, start=work.start, stop=work.stop
+        )
+        await handlers.watch(registry, namespaces=settings.namespaces, stop=stop)
+        return 0
+    finally:
+        health.state = "stopping"
+        await work.stop()
+
+
+@dataclass(slots=True)
+class Work:
+    """The lease, the scheduler and the housekeeping, while kopf runs."""
+
+    operator: Operator
+    lease: Lease | None
+    drain_seconds: float
+    closers: Sequence[Callable[[], Awaitable[None]]] = ()
+    """What has tasks of its own, closed after the last write."""
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _holding: asyncio.Task[None] | None = None
+
+    async def take_over(self) -> None:
+        """Wait until we lead."""
+        if self.lease is not None:
+            self.operator.world.epoch = await self.lease.acquire()
+            self._holding = asyncio.create_task(self.lease.hold(_exit_now), name="lease")
+        self.operator.telemetry.leader.set(1)
+
+    def start(self) -> None:
+        """Begin to look at keys."""
+        for name, work in (
+            ("scheduler", self.operator.scheduler.run()),
+            ("housekeeping", self.operator.housekeeping.run()),
+        ):
+            self._tasks.append(asyncio.create_task(work, name=name))
+
+    async def stop(self) -> None:
+        """Finish the writes under way and let others in. A second call does nothing.
+
+        kopf calls this before it waits 5 s for whatever else runs in its loop, and then cancels that. So nothing of ours
+        should be left, and the next leader shouldn't have to wait.
+        """
+        tasks, self._tasks = self._tasks, []
+        if tasks and not await self.operator.scheduler.drain(self.drain_seconds):
+            _log.warning("some writes didn't finish within %g s", self.drain_seconds)
+        holding, self._holding = self._holding, None
+        await _cancelled([*tasks, *([holding] if holding else [])])
+        self.operator.telemetry.leader.set(0)
+        if self.lease is not None:
+            await self.lease.release()
+        for close in self.closers:
+            await close()
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Any]) -> bool:
+    """Do the work unless stopped before; whether it was done. Its exceptions are raised."""
+    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])
+        return False
+    task.result()
+    return True
+
+
+def _exit_now(reason: str) -> None:
+    """Somebody else may lead from now on: not one more write, and nothing that waits."""
+    logging.shutdown()
+    os._exit(1)
+
+
+@contextlib.asynccontextmanager
+async def _source(settings: Settings, telemetry: Telemetry) -> AsyncIterator[MetricSource]:
+    if not settings.prometheus:
+        yield NoSource()
+        return
+    async with httpx.AsyncClient() as client:
+        yield PrometheusSource(settings.prometheus, client, on_exchange=_counted(telemetry))
+
+
+def _counted(telemetry: Telemetry) -> Callable[[Exchange], None]:
+    def count(exchange: Exchange) -> None:
+        telemetry.queries.inc()
+        if exchange.error:
+            telemetry.query_errors.inc()
+
+    return count
+
+
+def _lease(settings: Settings, cluster: KubeCluster) -> Lease | None:
+    lease = settings.lease
+    if not lease.enabled:
+        return None
+    identity = f"{lease.identity or socket.gethostname()}_{secrets.token_hex(4)}"
+    return Lease(cluster.connection, namespace=lease.namespace, name=lease.name, identity=identity)

@@ -1,0 +1,154 @@
+"""Deployments, pods and Services as the operator keeps them: the few fields it goes by, read from what may be anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from agentrollouts.core import manifests
+from agentrollouts.runtime.views import Meta, Place, Raw, meta_of
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentObject:
+    """A Deployment with one of our labels."""
+
+    meta: Meta
+    agent: str
+    version: str
+    replicas: int
+    ready: int
+    settled: bool
+    """Whether its controller has seen the latest spec, so that the numbers are about it."""
+    applied: str = ""
+    template: str = ""
+    pods: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
+    trouble: str = ""
+    unavailable_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PodObject:
+    """A pod with our labels."""
+
+    meta: Meta
+    agent: str
+    version: str
+    template: str = ""
+    ready: bool = False
+    ready_changed: datetime | None = None
+    restarts: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceObject:
+    """A Service with our managed-by label."""
+
+    meta: Meta
+    shape: str = ""
+    """What it does with traffic, as :func:`agentrollouts.core.manifests.shape_of` tells."""
+    rollout: Place | None = None
+    """The Rollout it is for, if it is for one."""
+    version: Place | None = None
+    """The AgentVersion it is for, if it is for one."""
+
+
+def deployment(raw: Raw, before: DeploymentObject | None = None) -> DeploymentObject:
+    """A Deployment."""
+    meta = meta_of(raw)
+    labels, notes = raw["metadata"].get("labels") or {}, raw["metadata"].get("annotations") or {}
+    spec, status = raw.get("spec") or {}, raw.get("status") or {}
+    replicas = spec.get("replicas")
+    template = ((spec.get("template") or {}).get("metadata") or {}).get("annotations") or {}
+    owners = raw["metadata"].get("ownerReferences") or ()
+    conditions = {item.get("type"): item for item in status.get("conditions") or ()}
+    available = conditions.get("Available") or {}
+    return DeploymentObject(
+        meta=meta,
+        agent=labels.get(manifests.AGENT, ""),
+        version=labels.get(manifests.VERSION, ""),
+        replicas=1 if replicas is None else int(replicas),
+        ready=int(status.get("readyReplicas") or 0),
+        settled=int(status.get("observedGeneration") or 0) >= meta.generation,
+        applied=notes.get(manifests.APPLIED, ""),
+        template=template.get(manifests.TEMPLATE, ""),
+        pods=(spec.get("selector") or {}).get("matchLabels") or {},
+        owner=next((item["uid"] for item in owners if item.get("kind") == "AgentVersion"), ""),
+        trouble=_deployment_trouble(conditions),
+        unavailable_since=_time(available.get("lastTransitionTime"))
+        if available.get("status") == "False"
+        else None,
+    )
+
+
+def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
+    """A pod: whether it is ready, how often its containers restarted, and why it doesn't start."""
+    meta = meta_of(raw)
+    labels, notes = raw["metadata"].get("labels") or {}, raw["metadata"].get("annotations") or {}
+    status = raw.get("status") or {}
+    conditions = {item.get("type"): item for item in status.get("conditions") or ()}
+    ready = conditions.get("Ready") or {}
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return PodObject(
+        meta=meta,
+        agent=labels.get(manifests.AGENT, ""),
+        version=labels.get(manifests.VERSION, ""),
+        template=notes.get(manifests.TEMPLATE, ""),
+        ready=ready.get("status") == "True" and not meta.deleting,
+        ready_changed=_time(ready.get("lastTransitionTime")),
+        restarts=max((int(item.get("restartCount") or 0) for item in containers), default=0),
+        trouble=next((text for item in containers if (text := _container_trouble(item))), "")
+        or _unscheduled(conditions),
+    )
+
+
+def service(raw: Raw, before: ServiceObject | None = None) -> ServiceObject:
+    """A Service."""
+    meta = meta_of(raw)
+    labels = raw["metadata"].get("labels") or {}
+    name, agent = labels.get(manifests.ROLLOUT_LABEL), labels.get(manifests.AGENT)
+    home = labels.get(manifests.ROLLOUT_NAMESPACE, meta.place.namespace)
+    return ServiceObject(
+        meta=meta,
+        shape=manifests.shape_of(raw.get("spec") or {}),
+        rollout=Place(home, name) if name else None,
+        version=Place(meta.place.namespace, f"{agent}-{labels.get(manifests.VERSION, '')}")
+        if agent
+        else None,
+    )
+
+
+_FAULTS = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName")
+
+
+def _container_trouble(item: Raw) -> str:
+    waiting = (item.get("state") or {}).get("waiting") or {}
+    reason = waiting.get("reason", "")
+    if reason not in _FAULTS and not reason.endswith("Error"):
+        return ""
+    last = (item.get("lastState") or {}).get("terminated") or {}
+    ended = f", last exit {last.get('exitCode')} ({last.get('reason', 'unknown')})" if last else ""
+    words = "" if reason == "CrashLoopBackOff" else str(waiting.get("message", ""))[:512]
+    return f"{item.get('name', 'container')}: {reason}{f': {words}' if words else ''}{ended}"
+
+
+def _unscheduled(conditions: Mapping[Any, Raw]) -> str:
+    scheduled = conditions.get("PodScheduled") or {}
+    if scheduled.get("status") != "False":
+        return ""
+    return f"{scheduled.get('reason', 'Unschedulable')}: {str(scheduled.get('message', ''))[:512]}"
+
+
+def _deployment_trouble(conditions: Mapping[Any, Raw]) -> str:
+    failure = conditions.get("ReplicaFailure") or {}
+    if failure.get("status") == "True":
+        return f"{failure.get('reason', 'ReplicaFailure')}: {str(failure.get('message', ''))[:512]}"
+    return ""
+
+
+def _time(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) else None

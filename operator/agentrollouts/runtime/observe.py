@@ -1,0 +1,147 @@
+"""From the store to what the core judges: nothing is asked of the cluster here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.core.decide import asked
+from agentrollouts.core.evidence import Unavailable
+from agentrollouts.core.gate_plan import gate_name
+from agentrollouts.core.manifests import Named
+from agentrollouts.core.roles import RolloutFacts
+from agentrollouts.core.routing import service_name
+from agentrollouts.core.settle import settle
+from agentrollouts.core.snapshot import GateView, Identity, RouteView, Snapshot, Surroundings, VersionView
+from agentrollouts.core.workloads import DeploymentFacts, VersionCase, digest_conflict, problem_of
+from agentrollouts.runtime.store import Store
+from agentrollouts.runtime.views import Place, RolloutObject, VersionObject
+
+NOT_READ = Unavailable("no candidate, so nothing was measured")
+
+
+@dataclass(slots=True)
+class World:
+    """Facts about the operator itself; refreshed in the background."""
+
+    epoch: int = 0
+    policy_installed: bool = False
+    require_policy: bool = True
+    router_namespace: str = "agent-rollouts"
+
+
+def rollout_snapshot(store: Store, world: World, item: RolloutObject, now: datetime) -> Snapshot:
+    """The snapshot of a Rollout whose spec is readable; its evidence is still to be read."""
+    assert item.spec is not None
+    place, spec = item.meta.place, item.spec
+    route = store.routes.get(place)
+    status = settle(spec, item.status, route.spec if route else None)
+    facts = RolloutFacts(spec, status, route.spec if route else None)
+    return Snapshot(
+        identity=Identity(place.namespace, place.name, item.meta.uid, item.meta.generation),
+        spec=spec,
+        status=item.status,
+        versions=_versions(store, place.namespace, spec.agent, facts),
+        route=RouteView(route.spec, "" if route.unconfirmed else route.meta.resource_version)
+        if route is not None and route.spec is not None
+        else None,
+        evidence=NOT_READ,
+        now=now,
+        gate=_gate(store, place.namespace, spec.agent, status),
+        requests=item.requests,
+        surroundings=Surroundings(
+            epoch=world.epoch,
+            free_port=route.port if route is not None and route.port else store.ports.reserve(place),
+            policy_installed=world.policy_installed,
+            require_policy=world.require_policy,
+            router_namespace=world.router_namespace,
+        ),
+    )
+
+
+def version_case(store: Store, item: VersionObject, now: datetime) -> VersionCase:
+    """All about an AgentVersion whose spec is readable."""
+    assert item.spec is not None
+    facts = _facts(store, item)
+    service = store.services.get(Place(item.meta.place.namespace, service_name(item.agent, item.version)))
+    return VersionCase(
+        named=_named(item),
+        generation=item.meta.generation,
+        spec=item.spec,
+        status=item.status,
+        digest=item.digest,
+        now=now,
+        rollout=facts,
+        deployment=_deployment(store, item),
+        service=service.shape if service is not None else "",
+        workload=store.workload(item),
+        problem=digest_conflict(item.spec, item.digest, facts),
+    )
+
+
+def _facts(store: Store, item: VersionObject) -> RolloutFacts | None:
+    """The Rollout of a version's agent, with the route's last decision in it; None when there is none to rely on."""
+    place = Place(item.meta.place.namespace, item.agent)
+    rollout, route = store.rollouts.get(place), store.routes.get(place)
+    if rollout is None or rollout.spec is None or rollout.lost:
+        return None
+    spec = route.spec if route is not None else None
+    status = settle(rollout.spec, rollout.status, spec)
+    return RolloutFacts(rollout.spec, status, spec, asked(rollout.requests.retry, status.handled.retry))
+
+
+def _versions(store: Store, namespace: str, agent: str, facts: RolloutFacts) -> Mapping[str, VersionView]:
+    return {
+        item.version: _view(store, item, facts)
+        for item in store.versions.of((namespace, agent)).values()
+        if item.version and not item.meta.deleting
+    }
+
+
+def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView:
+    spec = item.spec
+    if spec is None:
+        return VersionView(
+            item.version, item.digest, 0, service_name(item.agent, item.version), problem=item.problem
+        )
+    problem = problem_of(spec, _deployment(store, item), _named(item)) or digest_conflict(
+        spec, item.digest, facts
+    )
+    return VersionView(
+        version=item.version,
+        digest=item.digest,
+        replicas=spec.replicas,
+        service=service_name(item.agent, item.version),
+        workload=store.workload(item),
+        lineage=spec.lineage,
+        parts=item.parts,
+        owned=spec.template is not None,
+        problem=problem,
+    )
+
+
+def _deployment(store: Store, item: VersionObject) -> DeploymentFacts | None:
+    found = store.deployment_of(item)
+    if found is None:
+        return None
+    return DeploymentFacts(
+        replicas=found.replicas,
+        applied=found.applied,
+        drifted=store.drifted(found),
+        pods=found.pods,
+        owned_by=found.owner,
+    )
+
+
+def _named(item: VersionObject) -> Named:
+    return Named(*item.meta.place, item.meta.uid)
+
+
+def _gate(store: Store, namespace: str, agent: str, status: RolloutStatus) -> GateView | None:
+    if status.candidate is None:
+        return None
+    name = gate_name(agent, status.candidate.version, status.candidate.attempt)
+    found = store.gates.get(Place(namespace, name))
+    return found.view if found is not None else None

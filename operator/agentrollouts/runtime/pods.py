@@ -1,0 +1,34 @@
+"""From a Deployment and its pods to the workload that the core judges. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agentrollouts.core.snapshot import Workload
+from agentrollouts.runtime.children import DeploymentObject, PodObject
+
+
+def workload(found: DeploymentObject | None, pods: Iterable[PodObject]) -> Workload | None:
+    """How the pods of a version are; None without a Deployment.
+
+    Numbers come from the Deployment, restarts and reasons from living pods of its present template: a pod of an older
+    template says nothing about this one.
+    """
+    if found is None:
+        return None
+    ours = [
+        pod
+        for pod in pods
+        if not pod.meta.deleting and (not found.template or pod.template == found.template)
+    ]
+    ready = found.ready if found.settled else min(found.ready, found.replicas)
+    trouble = next((pod.trouble for pod in ours if pod.trouble), "") or found.trouble
+    changes = [pod.ready_changed for pod in ours if pod.ready_changed and not pod.ready]
+    since = max(changes) if changes else found.unavailable_since
+    return Workload(
+        desired=found.replicas,
+        ready=ready,
+        restarts=max((pod.restarts for pod in ours), default=0),
+        trouble=trouble,
+        unready_since=since if ready == 0 and found.replicas else None,
+    )

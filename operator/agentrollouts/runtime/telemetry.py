@@ -1,0 +1,152 @@
+"""The operator's own metrics, in a registry of their own, and what the probes ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from agentrollouts.core.checks import CheckResult
+from agentrollouts.core.decision import Decision
+from agentrollouts.runtime.store import RESOURCES, Store
+
+_TICKS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Telemetry:
+    """Every metric of a fixed label set exists from the start, so that an alert on it never meets nothing."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = registry = CollectorRegistry()
+        self.decisions = Counter(
+            "agentrollouts_decision_total",
+            "Decisions that moved something or changed what stands in the way.",
+            ["decision", "reason"],
+            registry=registry,
+        )
+        self.checks = Counter(
+            "agentrollouts_check_result",
+            "Verdicts of checks when they changed.",
+            ["check", "verdict"],
+            registry=registry,
+        )
+        self.rollback_seconds = Histogram(
+            "agentrollouts_rollback_duration_seconds",
+            "From the decision to roll back to the last write of its plan; the route is the first.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
+        self.tick_seconds = Histogram(
+            "agentrollouts_tick_duration_seconds",
+            "One tick, waiting for evidence and writes included.",
+            ["kind"],
+            buckets=_TICKS,
+            registry=registry,
+        )
+        self.tick_lag = Histogram(
+            "agentrollouts_tick_lag_seconds",
+            "How much later than due a tick began.",
+            buckets=_TICKS,
+            registry=registry,
+        )
+        self.tick_errors = Counter(
+            "agentrollouts_tick_errors_total", "Ticks that failed.", ["kind", "error"], registry=registry
+        )
+        self.route_writes = Counter(
+            "agentrollouts_route_writes_total", "Routes written.", ["urgent"], registry=registry
+        )
+        self.route_write_errors = Counter(
+            "agentrollouts_route_write_errors_total",
+            "Plans with a route to write that failed.",
+            ["error"],
+            registry=registry,
+        )
+        self.queries = Counter(
+            "agentrollouts_metric_source_queries_total", "Queries sent to Prometheus.", registry=registry
+        )
+        self.query_errors = Counter(
+            "agentrollouts_metric_source_errors_total", "Queries that weren't answered.", registry=registry
+        )
+        self.last_event = Gauge(
+            "agentrollouts_watch_last_event_timestamp_seconds",
+            "Unix time of the last event of a watch.",
+            ["resource"],
+            registry=registry,
+        )
+        self.swept = Counter(
+            "agentrollouts_swept_objects_total",
+            "Objects whose change or deletion no watch had told of.",
+            ["resource"],
+            registry=registry,
+        )
+        self.leader = Gauge("agentrollouts_leader", "1 while this process decides.", registry=registry)
+        for resource in RESOURCES:
+            self.last_event.labels(resource)
+            self.swept.labels(resource)
+        for urgent in ("true", "false"):
+            self.route_writes.labels(urgent)
+        for kind in ("Rollout", "AgentVersion"):
+            self.tick_seconds.labels(kind)
+
+    def decided(
+        self, decision: Decision, *, changed: bool, results: Iterable[CheckResult], before: Mapping[str, str]
+    ) -> None:
+        """Count a decision and the verdicts that changed with it."""
+        if changed:
+            self.decisions.labels(type(decision).__name__, decision.reason).inc()
+        for result in results:
+            if before.get(result.name) != result.verdict.value:
+                self.checks.labels(result.name, result.verdict.value).inc()
+
+    def watch(self, store: Store, *, overdue: Callable[[], float], now: Callable[[], datetime]) -> None:
+        """Add the gauges that are read from the store when they are asked for."""
+        self.registry.register(_Rollouts(store, overdue, now))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rollouts(Collector):
+    """Gauges about each rollout: read at the scrape, so that one that is gone leaves no series behind."""
+
+    store: Store
+    overdue: Callable[[], float]
+    now: Callable[[], datetime]
+
+    def collect(self) -> Iterable[Metric]:
+        labels = ["namespace", "rollout"]
+        info = GaugeMetricFamily(
+            "agentrollouts_rollout_info",
+            "1 for each rollout.",
+            labels=[*labels, "phase", "stable", "candidate"],
+        )
+        share = GaugeMetricFamily(
+            "agentrollouts_rollout_share",
+            "Share of each arm, from 0 to 1.",
+            labels=[*labels, "version", "cohort"],
+        )
+        waiting = GaugeMetricFamily(
+            "agentrollouts_gate_waiting_seconds", "How long a rollout has waited for approval.", labels=labels
+        )
+        now = self.now()
+        for place, item in list(self.store.rollouts.items.items()):
+            status = item.status
+            stable = status.stable.version if status.stable else ""
+            candidate = status.candidate.version if status.candidate else ""
+            info.add_metric([*place, status.phase, stable, candidate], 1)
+            if status.phase == "AwaitingApproval" and status.decision is not None:
+                waiting.add_metric([*place], (now - status.decision.at).total_seconds())
+            route = self.store.routes.get(place)
+            for arm in route.spec.arms if route is not None and route.spec is not None else ():
+                share.add_metric([*place, arm.version, arm.cohort], arm.share / 10_000)
+        yield info
+        yield share
+        yield waiting
+        yield GaugeMetricFamily(
+            "agentrollouts_queue_overdue_seconds",
+            "How long the longest-waiting key is past its moment.",
+            value=self.overdue(),
+        )

@@ -1,0 +1,268 @@
+"""One tick, one direction: observe, check, decide, plan, execute."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from agentrollouts.core.checks import CheckResult, run_checks
+from agentrollouts.core.decide import decide
+from agentrollouts.core.decision import Decision, Rollback, Undo
+from agentrollouts.core.gates import gate_state
+from agentrollouts.core.plan import Emit, PatchRolloutStatus, Plan, SetRoute
+from agentrollouts.core.planner import make_plan, settled
+from agentrollouts.core.snapshot import Snapshot
+from agentrollouts.core.workloads import plan_version
+from agentrollouts.ports import Clock, ConflictError, GoneError, Key, TerminalError, TransientError
+from agentrollouts.runtime.evidence import EvidenceBook, Subject
+from agentrollouts.runtime.execute import Executor, reference
+from agentrollouts.runtime.observe import World, rollout_snapshot, version_case
+from agentrollouts.runtime.portbook import NoPortError
+from agentrollouts.runtime.scheduler import CONFLICTS, Again, Conflict, Failed, Outcome
+from agentrollouts.runtime.services import RouteServices
+from agentrollouts.runtime.stalled import stalled, with_status
+from agentrollouts.runtime.store import Store
+from agentrollouts.runtime.telemetry import Telemetry
+from agentrollouts.runtime.views import Place, RolloutObject
+
+LONGEST = 60.0
+"""Seconds one tick may take; every wait within has a shorter limit of its own."""
+WRITERS = 32
+"""Plans carried out at once. Rollbacks don't count and don't wait."""
+PATIENCE = 5.0
+"""Seconds a plan may wait for its turn; after that it is old, and everything is looked at anew."""
+_NO_WAIT = timedelta(0)
+IDLE = 300.0
+"""Seconds until a key is looked at again that nothing can be done for."""
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Epoch(Protocol):
+    """Whether we may act, and as which leader."""
+
+    @property
+    def held(self) -> bool:
+        """Whether we may still believe to lead."""
+
+
+@dataclass(slots=True)
+class Ticker:
+    """Everything a tick needs. One instance for all keys."""
+
+    store: Store
+    world: World
+    evidence: EvidenceBook
+    executor: Executor
+    services: RouteServices
+    telemetry: Telemetry
+    clock: Clock
+    lease: Epoch
+    monotonic: Callable[[], float] = time.monotonic
+    doubt: Callable[[], None] = lambda: None
+    """Called when writes go on conflicting: what the store knows of routes may be wrong."""
+    _writers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITERS))
+    _in_conflict: Counter[Key] = field(default_factory=Counter)
+    _refused: dict[Place, str] = field(default_factory=dict)
+    """What the API server refused for good, by Rollout, until a tick gets through."""
+
+    async def __call__(self, key: Key) -> Outcome:
+        """Look at one key. Never raises what concerns this key alone."""
+        if not self.lease.held:
+            return Failed(TransientError("the lease isn't ours any more"))
+        began = self.monotonic()
+        with structlog.contextvars.bound_contextvars(kind=key.kind, namespace=key.namespace, name=key.name):
+            try:
+                async with asyncio.timeout(LONGEST):
+                    outcome = await (self._rollout(key) if key.kind == "Rollout" else self._version(key))
+            except ConflictError as error:
+                outcome = Conflict(str(error))
+                self._in_conflict[key] += 1
+                if self._in_conflict[key] >= CONFLICTS:
+                    self.doubt()
+            except GoneError as error:
+                # The watch will say so, too; until then there is nothing to write to.
+                _log.info("gone", detail=str(error))
+                outcome = Failed(error)
+            except (TransientError, TerminalError, TimeoutError, NoPortError) as error:
+                _log.warning("tick failed", error=type(error).__name__, detail=str(error))
+                outcome = Failed(error)
+            except Exception as error:  # noqa: BLE001
+                _log.exception("tick failed")
+                outcome = Failed(error)
+        if not isinstance(outcome, Conflict):
+            self._in_conflict.pop(key, None)
+        if isinstance(outcome, Failed):
+            self.telemetry.tick_errors.labels(key.kind, type(outcome.error).__name__).inc()
+        self.telemetry.tick_seconds.labels(key.kind).observe(self.monotonic() - began)
+        return outcome
+
+    async def _version(self, key: Key) -> Outcome:
+        item = self.store.versions.get(Place(key.namespace, key.name))
+        if item is None or item.meta.deleting:
+            return None
+        if item.spec is None:
+            _log.warning("AgentVersion can't be read", detail=item.problem)
+            return Again(IDLE)
+        plan = plan_version(version_case(self.store, item, self.clock.now()))
+        if plan.actions:
+            async with self._turn():
+                await self.executor.carry_out(plan, key, item.meta.uid)
+        return Again(plan.requeue_after.total_seconds())
+
+    async def _rollout(self, key: Key) -> Outcome:
+        place = Place(key.namespace, key.name)
+        item = self.store.rollouts.get(place)
+        if item is None or item.meta.deleting:
+            self._refused.pop(place, None)
+            self.evidence.forget(place)
+            await self.services.remove(place)
+            return None
+        now = self.clock.now()
+        route = self.store.routes.get(place)
+        problem = item.problem or (
+            f"AgentRoute {place.name}: {route.problem}" if route and route.problem else ""
+        )
+        if item.spec is None or problem or item.lost:
+            return await self._unreadable(key, item, problem, now)
+        snapshot = settled(await self._measured(place, rollout_snapshot(self.store, self.world, item, now)))
+        results, gate = run_checks(snapshot), gate_state(snapshot)
+        decision = decide(snapshot, results, gate)
+        plan = make_plan(snapshot, results, gate, decision)
+        await self._execute(key, item, snapshot, decision, plan)
+        self._report(snapshot, results, decision, plan)
+        moves = plan.status is not None and plan.status.candidate is not None
+        return Again(plan.requeue_after.total_seconds(), aligned=moves)
+
+    async def _measured(self, place: Place, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with its evidence; a rollout without a candidate asks for none."""
+        candidate = settled(snapshot).status.candidate
+        if candidate is None:
+            self.evidence.forget(place)
+            return snapshot
+        found = await self.evidence.evidence(
+            place,
+            Subject.of(place.namespace, snapshot.spec, candidate),
+            interval=snapshot.spec.analysis.interval,
+            now=snapshot.now,
+        )
+        return replace(snapshot, evidence=found)
+
+    async def _execute(
+        self, key: Key, item: RolloutObject, snapshot: Snapshot, decision: Decision, plan: Plan
+    ) -> None:
+        """The plan, then the Services around it; what the server refuses for good ends up in the conditions."""
+        place, began = item.meta.place, self.monotonic()
+        urgent = isinstance(decision, (Rollback, Undo))
+        try:
+            if urgent:
+                await self.executor.carry_out(plan, key, item.meta.uid)
+                self.telemetry.rollback_seconds.observe(self.monotonic() - began)
+                return
+            async with self._turn():
+                problem = await self._services(item, snapshot, plan)
+                plan = self._decorated(plan, item, problem, reason="ServiceTaken", now=snapshot.now)
+                await self.executor.carry_out(plan, key, item.meta.uid)
+            self._refused.pop(place, None)
+        except TerminalError as error:
+            await self._stall(key, item, str(error), now=snapshot.now)
+            raise
+        except (ConflictError, TransientError) as error:
+            if any(isinstance(action, SetRoute) for action in plan.actions):
+                self.telemetry.route_write_errors.labels(type(error).__name__).inc()
+            raise
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._writers.acquire()
+        except TimeoutError as error:
+            raise TransientError(f"{WRITERS} other plans have been writing for {PATIENCE:g} s") from error
+        try:
+            yield
+        finally:
+            self._writers.release()
+
+    async def _services(self, item: RolloutObject, snapshot: Snapshot, plan: Plan) -> str:
+        """Callers find the router before the route first exists, so that its first request is served."""
+        new = next((action.spec for action in plan.actions if isinstance(action, SetRoute)), None)
+        route = new or (snapshot.route.spec if snapshot.route else None)
+        try:
+            return "" if route is None else await self.services.ensure(item, route.agent, route.port)
+        except (GoneError, TerminalError) as error:
+            return f"the Services that lead callers to the router can't be written: {error}"
+
+    def _decorated(
+        self, plan: Plan, item: RolloutObject, problem: str, *, reason: str, now: datetime
+    ) -> Plan:
+        status = plan.status if plan.status is not None else item.status
+        if problem:
+            status = stalled(
+                status,
+                problem,
+                reason=reason,
+                generation=item.meta.generation,
+                now=now,
+                before=item.status.conditions,
+            )
+        return with_status(plan, status, item.status)
+
+    async def _stall(
+        self, key: Key, item: RolloutObject, problem: str, *, now: datetime, reason: str = "Refused"
+    ) -> None:
+        """Say once what only a person can mend."""
+        known = self.store.rollouts.get(item.meta.place)
+        if known is None or self._refused.get(item.meta.place) == problem:
+            return
+        self._refused[item.meta.place] = problem
+        status = stalled(
+            known.status,
+            problem,
+            reason=reason,
+            generation=item.meta.generation,
+            now=now,
+            before=known.status.conditions,
+        )
+        actions = (Emit(f"Stalled{reason}", problem, "Warning"),)
+        both = actions if status == known.status else (PatchRolloutStatus(status), *actions)
+        await self.executor.carry_out(Plan(both, _NO_WAIT, status), key, item.meta.uid)
+
+    async def _unreadable(self, key: Key, item: RolloutObject, problem: str, now: datetime) -> Outcome:
+        """A Rollout that can't be understood keeps its traffic as it is and says why nothing happens."""
+        self.evidence.forget(item.meta.place)
+        if item.lost:
+            # NB: writing a status would drop what can't be read of it, stable included.
+            await self.executor.cluster.emit(
+                reference("Rollout", item.meta.place, item.meta.uid),
+                reason="StatusUnreadable",
+                message=item.lost,
+                type="Warning",
+            )
+            return Again(IDLE)
+        await self._stall(key, item, problem, now=now, reason="Unreadable")
+        return Again(IDLE)
+
+    def _report(
+        self, snapshot: Snapshot, results: tuple[CheckResult, ...], decision: Decision, plan: Plan
+    ) -> None:
+        old = snapshot.status.decision
+        changed = old is None or (old.action, old.reason) != (type(decision).__name__, decision.reason)
+        before = {check.name: check.verdict for check in snapshot.status.checks}
+        self.telemetry.decided(decision, changed=changed, results=results, before=before)
+        if changed:
+            _log.info(
+                "decision",
+                decision=type(decision).__name__,
+                reason=decision.reason,
+                message=decision.message,
+                actions=[type(action).__name__ for action in plan.actions],
+            )

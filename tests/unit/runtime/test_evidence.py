@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agentrollouts.core.checks import queries
+from agentrollouts.core.evidence import Arm, Cell, Evidence, Unavailable
+from agentrollouts.metrics.fake import FakeSource
+from agentrollouts.ports import AgentKey
+from agentrollouts.runtime.evidence import EvidenceBook, Subject
+from agentrollouts.runtime.views import Place
+from tests.builders import spec
+from tests.fakes.stage import HandClock
+
+SPEC = spec("2.0.0", analysis={"interval": "10s"})
+TASKS = Cell("agent_tasks_total", "success")
+
+
+@dataclass
+class Measured:
+    """A book over a source and clocks in the test's hand."""
+
+    clock: HandClock = field(default_factory=HandClock)
+    source: FakeSource = field(init=False)
+    book: EvidenceBook = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.source = FakeSource(now=self.clock.now)
+        self.book = EvidenceBook(self.source, self.clock, self.clock.monotonic)
+
+    def subject(self, agent: str = "support", **changes: Any) -> Subject:
+        values: dict[str, Any] = {
+            "agent": AgentKey("shop", agent),
+            "version": "2.0.0",
+            "attempt": 1,
+            "started_at": self.clock.now(),
+            "queries": queries(SPEC),
+            "window": timedelta(0),
+            "events": 0,
+        }
+        return Subject(**values | changes)
+
+    def count(self, value: float, agent: str = "support") -> None:
+        labels = {"namespace": "shop", "agent": agent, "version": "2.0.0", "cohort": "candidate", "pod": "p"}
+        at = self.clock.now().timestamp()
+        self.source.sample("agent_tasks_total", labels | {"outcome": "success"}, time=at, value=value)
+
+    async def look(self, subject: Subject) -> Evidence | Unavailable:
+        place = Place("shop", subject.agent.agent)
+        return await self.book.evidence(place, subject, interval=timedelta(seconds=10), now=self.clock.now())
+
+
+def tasks(found: Evidence | Unavailable) -> float:
+    assert isinstance(found, Evidence), found
+    return found.total.get(Arm("2.0.0", "candidate"), {}).get(TASKS, 0.0)
+
+
+@pytest.mark.asyncio
+async def test_what_was_counted_before_the_candidate_started_is_not_its() -> None:
+    measured = Measured()
+    measured.count(100)
+    measured.clock.forward(1)
+    subject = measured.subject()
+    measured.clock.forward(1)
+    measured.count(107)
+    assert tasks(await measured.look(subject)) == 7
+
+
+@pytest.mark.asyncio
+async def test_five_hundred_rollouts_need_one_query_a_counter() -> None:
+    measured = Measured()
+    subjects = [measured.subject(f"agent-{number}") for number in range(500)]
+    await asyncio.gather(*map(measured.look, subjects))
+    for _ in range(6):
+        measured.source.queries = 0
+        measured.clock.forward(10)
+        await asyncio.gather(*map(measured.look, subjects))
+        assert measured.source.queries == len(queries(SPEC))
+
+
+@pytest.mark.asyncio
+async def test_looking_again_within_the_interval_asks_nothing() -> None:
+    measured = Measured()
+    subject = measured.subject()
+    await measured.look(subject)
+    measured.clock.forward(10)
+    await measured.look(subject)
+    measured.source.queries = 0
+    measured.clock.forward(9.5)
+    await measured.look(subject)
+    assert measured.source.queries == 0
+
+
+@pytest.mark.asyncio
+async def test_an_outage_is_a_value_and_loses_nothing() -> None:
+    measured = Measured()
+    subject = measured.subject()
+    measured.count(0)
+    await measured.look(subject)
+    for value, mode in ((10.0, "ok"), (20.0, "down"), (30.0, "nan"), (40.0, "ok")):
+        measured.clock.forward(10)
+        measured.count(value)
+        measured.source.mode = mode  # type: ignore[assignment]
+        found = await measured.look(subject)
+        assert isinstance(found, Unavailable) == (mode != "ok")
+    assert tasks(found) == 40
+
+
+@pytest.mark.asyncio
+async def test_history_that_cannot_be_read_is_asked_for_once_an_interval() -> None:
+    measured = Measured()
+    measured.source.mode = "down"
+    subject = measured.subject()
+    for _ in range(4):
+        assert isinstance(await measured.look(subject), Unavailable)
+        measured.clock.forward(1)
+    assert measured.source.queries == len(queries(SPEC))
+    measured.source.mode = "ok"
+    measured.clock.forward(10)
+    assert isinstance(await measured.look(subject), Evidence)
+
+
+@pytest.mark.asyncio
+async def test_a_new_attempt_starts_from_nothing() -> None:
+    measured = Measured()
+    first = measured.subject()
+    measured.count(0)
+    await measured.look(first)
+    measured.clock.forward(10)
+    measured.count(50)
+    assert tasks(await measured.look(first)) == 50
+    second = measured.subject(attempt=2)
+    assert tasks(await measured.look(second)) == 0
+
+
+@pytest.mark.asyncio
+async def test_a_source_that_breaks_is_an_outage() -> None:
+    class Broken(FakeSource):
+        async def history(self, *args: Any, **kwargs: Any) -> Any:
+            raise ZeroDivisionError
+
+    measured = Measured()
+    measured.book = EvidenceBook(Broken(now=measured.clock.now), measured.clock, measured.clock.monotonic)
+    found = await measured.look(measured.subject())
+    assert isinstance(found, Unavailable)
+    assert "ZeroDivisionError" in found.reason
