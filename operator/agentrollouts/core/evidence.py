@@ -132,12 +132,21 @@ class Accumulator:
     _totals: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
     _checkpoints: deque[_Checkpoint] = field(default_factory=deque)
 
-    def load(self, history: Iterable[Series]) -> None:
-        """Begin from raw history that reaches back to before ``since``."""
-        for series in history:
+    def load(self, history: Iterable[Series], *, newcomer: str = "") -> None:
+        """Begin from raw history that reaches back to before ``since``.
+
+        ``newcomer`` is the version that came at ``since``. Any other version was there before; when history knows none of
+        its samples from then (a metric server that lost its data), its first ones are the baseline, or a whole life of
+        tasks would count as gained since.
+        """
+        known = list(history)
+        seen_before = {s.key.version for s in known if s.points and s.points[0].time <= self.since}
+        for series in known:
             before = [point for point in series.points if point.time <= self.since]
-            baseline = before[-1].value if before else 0.0
-            self._counters[series.query, series.key] = _Counter(last=baseline)
+            forgotten = newcomer and series.key.version != newcomer and series.key.version not in seen_before
+            if not before and forgotten and series.points:
+                before = [series.points[0]]
+            self._counters[series.query, series.key] = _Counter(last=before[-1].value if before else 0.0)
             self._fold(series.query, series.key, series.points[len(before) :])
 
     def add(self, current: Iterable[Series]) -> None:

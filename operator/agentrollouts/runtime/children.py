@@ -41,6 +41,7 @@ class PodObject:
     ready: bool = False
     ready_changed: datetime | None = None
     restarts: int = 0
+    last_restart: datetime | None = None
     trouble: str = ""
 
 
@@ -101,6 +102,7 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
         ready=ready.get("status") == "True" and not meta.deleting,
         ready_changed=_time(ready.get("lastTransitionTime")),
         restarts=max((int(item.get("restartCount") or 0) for item in containers), default=0),
+        last_restart=max((at for item in containers if (at := _ended(item)) is not None), default=None),
         trouble=next((text for item in containers if (text := _container_trouble(item))), "")
         or _unscheduled(conditions),
     )
@@ -120,6 +122,12 @@ def service(raw: Raw, before: ServiceObject | None = None) -> ServiceObject:
         if agent
         else None,
     )
+
+
+def _ended(item: Raw) -> datetime | None:
+    """When the container last ended, if it has begun again or will."""
+    last = (item.get("lastState") or {}).get("terminated") or {}
+    return _time(last.get("finishedAt")) if item.get("restartCount") else None
 
 
 _FAULTS = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName")

@@ -25,6 +25,9 @@ LOOK_BACK = timedelta(minutes=5)
 """History before a candidate's start, to find what each counter showed at its start."""
 LONG = timedelta(hours=1)
 """Candidates older than this are loaded apart from the others, whose history is short."""
+GAP = 100.0
+"""Seconds without a reading after which sums are built anew from history: a reading looks back 120 s, so a pod that came and
+went within a longer gap would be missed."""
 SETTLING = 0.02
 """Seconds a reading waits for others that start in the same moment."""
 
@@ -84,6 +87,8 @@ class Tracker:
     problem: str = "the history of the counters hasn't been read yet"
     asked: float = float("-inf")
     """When its history was last asked for."""
+    read: float = float("-inf")
+    """When its counters were last read, from history or not."""
 
 
 @dataclass(slots=True)
@@ -117,6 +122,8 @@ class EvidenceBook:
         if tracker is None or tracker.subject != subject:
             tracker = self._trackers[place] = Tracker(subject)
         moment = grid(self.monotonic(), interval.total_seconds())
+        if tracker.sums is not None and self.monotonic() - tracker.read > max(GAP, interval.total_seconds()):
+            tracker.sums = None
         if tracker.sums is None:
             if tracker.asked < moment:
                 await self._load()
@@ -139,11 +146,13 @@ class EvidenceBook:
 
     async def _current(self) -> None:
         trackers = [tracker for tracker in self._trackers.values() if tracker.sums is not None]
+        began = self.monotonic()
         answers = await self._ask(trackers, None)
         for tracker in trackers:
             series, tracker.problem = _series_for(tracker.subject, answers)
             if tracker.sums is not None and not tracker.problem:
                 tracker.sums.add(series)
+                tracker.read = began
 
     async def _history(self) -> None:
         await asyncio.sleep(SETTLING)
@@ -160,7 +169,8 @@ class EvidenceBook:
                 series, tracker.problem = _series_for(tracker.subject, answers)
                 if not tracker.problem:
                     tracker.sums = tracker.subject.accumulator()
-                    tracker.sums.load(series)
+                    tracker.sums.load(series, newcomer=tracker.subject.version)
+                    tracker.read = asked
 
     async def _ask(self, trackers: list[Tracker], stretch: tuple[datetime, datetime] | None) -> Answers:
         wanted = tuple(dict.fromkeys(query for tracker in trackers for query in tracker.subject.queries))

@@ -29,6 +29,7 @@ def workload(found: DeploymentObject | None, pods: Iterable[PodObject]) -> Workl
         desired=found.replicas,
         ready=ready,
         restarts=max((pod.restarts for pod in ours), default=0),
+        last_restart=max((pod.last_restart for pod in ours if pod.last_restart), default=None),
         trouble=trouble,
         unready_since=since if ready == 0 and found.replicas else None,
     )

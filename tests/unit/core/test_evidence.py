@@ -36,6 +36,28 @@ def test_a_pod_that_appears_later_counts_from_zero():
     assert total(counted) == 7
 
 
+def test_a_metric_server_that_lost_its_data_does_not_count_the_old_version_s_whole_life():
+    counted = Accumulator(since=T0)
+    old = Series(
+        TASKS, SeriesKey("1.0.0", "stable", "p9", "success"), (Point(T0 + 30, 9_000), Point(T0 + 40, 9_005))
+    )
+    counted.load([old, series((30, 12))], newcomer="2.0.0")
+    evidence = counted.evidence(datetime.fromtimestamp(T0 + 100, UTC))
+    assert sum_of(evidence.pooled("1.0.0"), "agent_tasks_total") == 5
+    assert sum_of(evidence.pooled("2.0.0"), "agent_tasks_total") == 12
+
+
+def test_a_new_pod_of_the_old_version_still_counts_from_zero():
+    counted = Accumulator(since=T0)
+    old = Series(
+        TASKS, SeriesKey("1.0.0", "stable", "p9", "success"), (Point(T0 - 5, 9_000), Point(T0 + 40, 9_005))
+    )
+    new = Series(TASKS, SeriesKey("1.0.0", "stable", "p10", "success"), (Point(T0 + 30, 7),))
+    counted.load([old, new], newcomer="2.0.0")
+    evidence = counted.evidence(datetime.fromtimestamp(T0 + 100, UTC))
+    assert sum_of(evidence.pooled("1.0.0"), "agent_tasks_total") == 12
+
+
 def test_a_restarted_process_counts_again_from_zero():
     counted = Accumulator(since=T0)
     counted.load([series((-1, 0))])

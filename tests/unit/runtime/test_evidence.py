@@ -96,6 +96,22 @@ async def test_looking_again_within_the_interval_asks_nothing() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_pod_that_came_and_went_in_a_long_outage_is_found_in_history() -> None:
+    measured = Measured()
+    subject = measured.subject()
+    await measured.look(subject)
+    measured.source.mode = "down"
+    for _ in range(30):
+        measured.clock.forward(10)
+        await measured.look(subject)
+        if measured.clock.now() - subject.started_at == timedelta(seconds=60):
+            measured.count(9)
+    measured.source.mode = "ok"
+    measured.clock.forward(10)
+    assert tasks(await measured.look(subject)) == 9
+
+
+@pytest.mark.asyncio
 async def test_an_outage_is_a_value_and_loses_nothing() -> None:
     measured = Measured()
     subject = measured.subject()

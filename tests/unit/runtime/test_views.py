@@ -74,6 +74,19 @@ def test_pods_of_an_older_template_and_pods_that_go_do_not_count() -> None:
     assert found.restarts == 0
 
 
+def test_when_a_container_last_began_again() -> None:
+    def restarted(at: str, times: int) -> dict[str, Any]:
+        return {"containerStatuses": [{"restartCount": times, "lastState": {"terminated": {"finishedAt": at}}}]}
+
+    pods = [pod(restarted("2026-01-05T09:00:00Z", 1)), pod(restarted("2026-01-05T09:07:00Z", 2)), pod({})]
+    found = workload(deployment(3, 3), pods)
+    assert found is not None
+    assert found.last_restart == datetime(2026, 1, 5, 9, 7, tzinfo=UTC)
+    quiet = workload(deployment(1, 1), [pod({"containerStatuses": [{"restartCount": 0}]})])
+    assert quiet is not None
+    assert quiet.last_restart is None
+
+
 def test_when_the_last_ready_pod_was_lost() -> None:
     def unready(at: str) -> children.PodObject:
         return pod({"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": at}]})
