@@ -22,12 +22,13 @@ OUTCOMES = {
 
 
 def _table(*headings: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for heading in headings:
-        # A list has one line each, its message cut where the terminal ends; a history is read in full.
-        table.add_column(
-            heading, no_wrap=heading != "WHY", overflow="ellipsis" if heading == "MESSAGE" else "fold"
-        )
+    # The last column takes what is left of the line: a long message is cut, never what stands before it.
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False, expand=True)
+    for heading in headings[:-1]:
+        table.add_column(heading, no_wrap=True)
+    # A list has one line each, its message cut where the terminal ends; a history is read in full.
+    cut = headings[-1] == "MESSAGE"
+    table.add_column(headings[-1], ratio=1, no_wrap=cut, overflow="ellipsis" if cut else "fold")
     return table
 
 

@@ -80,6 +80,14 @@ def test_the_list_has_a_line_for_each() -> None:
     assert "shop support ✔ Healthy 2.0.0 – – 9d 2.0.0 serves all traffic" in text
 
 
+def test_a_long_message_is_cut_and_never_what_stands_before_it() -> None:
+    status = {**HEALTHY["status"], "message": "a very long story " * 30}
+    text = seen(rollouts_table([{**HEALTHY, "status": status}], now=NOW, namespaces=True), width=80)
+    assert "NAMESPACE AGENT PHASE STABLE CANDIDATE SHARE AGE MESSAGE" in text
+    assert len(text.strip().splitlines()) == 2
+    assert "…" in text
+
+
 def test_history_is_newest_first() -> None:
     status = RolloutStatus.model_validate(ROLLED_BACK["status"])
     lines = seen(history_table(status, now=NOW)).splitlines()
