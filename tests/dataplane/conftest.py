@@ -183,7 +183,13 @@ class Router:
         self.endpoints(version, made)
         return made
 
-    def endpoints(self, version: str, ready: list[Agent], terminating: list[Agent] | None = None) -> None:
+    def endpoints(
+        self,
+        version: str,
+        ready: list[Agent],
+        terminating: list[Agent] | None = None,
+        unready: list[Agent] | None = None,
+    ) -> None:
         """One slice a pod, since each listens on a port of its own here; pods not named are gone."""
         service = f"support-{version.replace('.', '-')}"
         for agent in self.agents:
@@ -202,7 +208,9 @@ class Router:
                         },
                         "addressType": "IPv4",
                         "ports": [{"name": "http", "port": agent.port}],
-                        "endpoints": [{"addresses": ["127.0.0.1"], "conditions": state}],
+                        "endpoints": [{"addresses": ["127.0.0.1"], "conditions": state}]
+                        if agent in (*ready, *(terminating or []), *(unready or []))
+                        else [],
                     }
                 )
 

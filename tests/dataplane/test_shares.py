@@ -119,7 +119,25 @@ async def test_an_arm_without_pods_leaves_the_routes_and_comes_back(router):
     for user in USERS[:100]:
         answer = await router.get(x_user_id=user)
         took = sides[user][1]
-        assert (answer.status, answer.headers["x-agent-cohort"]) == (200 if took == "candidate" else 503, took)
+        assert (answer.status, answer.headers["x-agent-cohort"]) == (
+            200 if took == "candidate" else 503,
+            took,
+        )
     router.endpoints("1.0.0", stable)
     await router.settle()
     assert await router.sides(USERS[:300]) == sides
+
+
+@pytest.mark.asyncio
+async def test_a_stable_version_whose_probes_are_late_goes_on_serving(router):
+    stable = await router.pods("1.0.0")
+    candidate = await router.pods("2.0.0")
+    router.route(three(2_000), sticky=STICKY)
+    await router.settle()
+    sides = await router.sides(USERS[:100])
+    router.endpoints("1.0.0", [], unready=stable)
+    await router.settle()
+    assert await router.sides(USERS[:100]) == sides
+    router.endpoints("2.0.0", [], unready=candidate)
+    await router.settle()
+    assert not of(await router.sides(USERS[:100]), "candidate")

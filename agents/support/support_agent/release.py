@@ -136,8 +136,16 @@ def _template(profile: Profile, image: str) -> dict[str, Any]:
                         {"name": "http", "containerPort": 8080},
                         {"name": "metrics", "containerPort": 9464},
                     ],
-                    "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 2},
-                    "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 10},
+                    "readinessProbe": {
+                        "httpGet": {"path": "/readyz", "port": "http"},
+                        "periodSeconds": 2,
+                        "timeoutSeconds": 5,
+                    },
+                    "livenessProbe": {
+                        "httpGet": {"path": "/healthz", "port": "http"},
+                        "periodSeconds": 10,
+                        "timeoutSeconds": 5,
+                    },
                     # The router takes a second to hear that a pod goes; until then it must still be answered.
                     "lifecycle": {"preStop": {"exec": {"command": ["sleep", "3"]}}},
                     "resources": {

@@ -80,12 +80,14 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The ready endpoints of one EndpointSlice; a Service may have several."""
+    """The endpoints of one EndpointSlice; a Service may have several."""
 
     namespace: str
     name: str
     service: str
     endpoints: tuple[Endpoint, ...]
+    unready: tuple[Endpoint, ...] = ()
+    """Those whose pod runs and isn't ready: nothing is sent there while there is a better place."""
 
 
 def route_of(obj: Mapping[str, Any]) -> Route:
@@ -151,7 +153,7 @@ def _check(route: Route, where: str) -> None:
 
 
 def slice_of(obj: Mapping[str, Any]) -> Slice:
-    """An EndpointSlice object as a Slice, with only the endpoints that take new requests.
+    """An EndpointSlice object as a Slice.
 
     A terminating endpoint that still serves may finish what it has, but gets nothing new. A ``ready`` that is
     absent means ready, as the API says. Raises InvalidObjectError.
@@ -160,8 +162,16 @@ def slice_of(obj: Mapping[str, Any]) -> Slice:
     try:
         service = meta["labels"][SERVICE_LABEL]
         port = _http_port(obj.get("ports") or ())
-        found = () if port is None or obj.get("addressType") == "FQDN" else tuple(_ready(obj, port))
-        return Slice(meta["namespace"], meta["name"], service, tuple(sorted(set(found))))
+        usable = port is not None and obj.get("addressType") != "FQDN"
+        found = tuple(_staying(obj, port)) if usable and port is not None else ()
+        ready = {endpoint for endpoint, is_ready in found if is_ready}
+        return Slice(
+            namespace=meta["namespace"],
+            name=meta["name"],
+            service=service,
+            endpoints=tuple(sorted(ready)),
+            unready=tuple(sorted({endpoint for endpoint, _ in found} - ready)),
+        )
     except (KeyError, TypeError, ValueError) as error:
         name = f"{meta.get('namespace')}/{meta.get('name')}"
         raise InvalidObjectError(
@@ -175,10 +185,11 @@ def _http_port(ports: Any) -> int | None:
     return int((named or numbered)[0]["port"]) if numbered else None
 
 
-def _ready(obj: Mapping[str, Any], port: int) -> Iterator[Endpoint]:
+def _staying(obj: Mapping[str, Any], port: int) -> Iterator[tuple[Endpoint, bool]]:
+    """Endpoints that don't end, and whether each is ready."""
     for endpoint in obj.get("endpoints") or ():
         conditions = endpoint.get("conditions") or {}
-        if conditions.get("ready") is False or conditions.get("terminating"):
+        if conditions.get("terminating"):
             continue
         for address in endpoint.get("addresses") or ():
-            yield Endpoint(address, port)
+            yield Endpoint(address, port), conditions.get("ready") is not False

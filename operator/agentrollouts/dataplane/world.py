@@ -39,11 +39,28 @@ class World:
         self._clock = clock
 
     def endpoints(self) -> dict[Key, tuple[Endpoint, ...]]:
-        """Ready endpoints by Service, each address once however many slices name it."""
-        found: dict[Key, set[Endpoint]] = {}
+        """Endpoints that take requests by Service, each address once however many slices name it.
+
+        Ready ones; but where a stable version has none, its running ones: nobody takes over for it, and a request that may
+        succeed is better than one that must fail. Probes of a busy pod are late before its answers are wrong.
+        """
+        ready: dict[Key, set[Endpoint]] = {}
+        unready: dict[Key, set[Endpoint]] = {}
         for item in self._slices.values():
-            found.setdefault((item.namespace, item.service), set()).update(item.endpoints)
-        return {key: tuple(sorted(items)) for key, items in found.items()}
+            ready.setdefault((item.namespace, item.service), set()).update(item.endpoints)
+            unready.setdefault((item.namespace, item.service), set()).update(item.unready)
+        for key in self._irreplaceable() & ready.keys():
+            ready[key] = ready[key] or unready[key]
+        return {key: tuple(sorted(items)) for key, items in ready.items()}
+
+    def _irreplaceable(self) -> set[Key]:
+        """Services of the stable versions."""
+        return {
+            (route.namespace, arm.service)
+            for route in self.routes.values()
+            for arm in route.arms
+            if arm.cohort == "stable" and arm.share
+        }
 
     def taken(self) -> float | None:
         """When the oldest unpublished change was heard (seconds of the clock); forgets it."""

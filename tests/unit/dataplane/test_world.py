@@ -97,3 +97,25 @@ def test_only_changes_wake_the_publisher(world):
     world.put_route(a_route(1))
     world.put_route({**a_route(1), "status": {"seen": True}})
     assert not world.changed.is_set()
+
+
+def unready(name: str, service: str, *addresses: str) -> dict[str, Any]:
+    found = a_slice(name, *addresses)
+    found["metadata"]["labels"] = {"kubernetes.io/service-name": service}
+    for endpoint in found["endpoints"]:
+        endpoint["conditions"] = {"ready": False, "serving": False, "terminating": False}
+    return found
+
+
+def test_a_stable_version_with_nothing_ready_is_asked_all_the_same(world):
+    world.put_route(a_route(1))
+    world.put_slice(unready("s-1", "s", "10.0.0.7"))
+    assert world.endpoints() == {("shop", "s"): (Endpoint("10.0.0.7", 8_080),)}
+    world.put_slice(a_slice("s-2", "10.0.0.8"))
+    assert world.endpoints() == {("shop", "s"): (Endpoint("10.0.0.8", 8_080),)}
+
+
+def test_any_other_version_with_nothing_ready_drops_out(world):
+    world.put_route(a_route(1))
+    world.put_slice(unready("c-1", "candidate", "10.0.0.7"))
+    assert world.endpoints() == {("shop", "candidate"): ()}
