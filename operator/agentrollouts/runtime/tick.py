@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -15,8 +15,8 @@ import structlog
 
 from agentrollouts.core.checks import CheckResult, run_checks
 from agentrollouts.core.decide import decide
-from agentrollouts.core.decision import Decision, Rollback, Undo
-from agentrollouts.core.gates import gate_state
+from agentrollouts.core.decision import Decision, Rollback, Undo, Withdraw
+from agentrollouts.core.gates import GateState, gate_state
 from agentrollouts.core.plan import Emit, PatchRolloutStatus, Plan, SetRoute
 from agentrollouts.core.planner import make_plan, settled
 from agentrollouts.core.snapshot import Snapshot
@@ -39,11 +39,18 @@ WRITERS = 32
 """Plans carried out at once. Rollbacks don't count and don't wait."""
 PATIENCE = 5.0
 """Seconds a plan may wait for its turn; after that it is old, and everything is looked at anew."""
+NO_TURN = 1.0
+"""Seconds until a key whose turn didn't come is looked at again. Nothing failed: it doesn't back off further and further,
+or the last of a thousand new rollouts would wait for a minute while nobody writes."""
 _NO_WAIT = timedelta(0)
 IDLE = 300.0
 """Seconds until a key is looked at again that nothing can be done for."""
 
 _log = structlog.stdlib.get_logger(__name__)
+
+
+class _NoTurnError(Exception):
+    """Others have been writing all the time."""
 
 
 class Epoch(Protocol):
@@ -52,6 +59,16 @@ class Epoch(Protocol):
     @property
     def held(self) -> bool:
         """Whether we may still believe to lead."""
+
+
+def _judge(snapshot: Snapshot) -> tuple[tuple[CheckResult, ...], GateState, Decision]:
+    results, gate = run_checks(snapshot), gate_state(snapshot)
+    return results, gate, decide(snapshot, results, gate)
+
+
+def _needs_no_metric(decision: Decision) -> bool:
+    """Whether the decision stands before any evidence is read: a crash or an abort must not wait for a slow Prometheus."""
+    return isinstance(decision, (Rollback, Undo, Withdraw)) and decision.reason != "NoEvidence"
 
 
 @dataclass(slots=True)
@@ -88,6 +105,8 @@ class Ticker:
                 self._in_conflict[key] += 1
                 if self._in_conflict[key] >= CONFLICTS:
                     self.doubt()
+            except _NoTurnError:
+                outcome = Again(NO_TURN)
             except GoneError as error:
                 # The watch will say so, too; until then there is nothing to write to.
                 _log.info("gone", detail=str(error))
@@ -133,9 +152,11 @@ class Ticker:
         )
         if item.spec is None or problem or item.lost:
             return await self._unreadable(key, item, problem, now)
-        snapshot = settled(await self._measured(place, rollout_snapshot(self.store, self.world, item, now)))
-        results, gate = run_checks(snapshot), gate_state(snapshot)
-        decision = decide(snapshot, results, gate)
+        snapshot = settled(rollout_snapshot(self.store, self.world, item, now))
+        results, gate, decision = _judge(snapshot)
+        if not _needs_no_metric(decision):
+            snapshot = await self._measured(place, snapshot)
+            results, gate, decision = _judge(snapshot)
         plan = make_plan(snapshot, results, gate, decision)
         await self._execute(key, item, snapshot, decision, plan)
         self._report(snapshot, results, decision, plan)
@@ -144,7 +165,7 @@ class Ticker:
 
     async def _measured(self, place: Place, snapshot: Snapshot) -> Snapshot:
         """The snapshot with its evidence; a rollout without a candidate asks for none."""
-        candidate = settled(snapshot).status.candidate
+        candidate = snapshot.status.candidate
         if candidate is None:
             self.evidence.forget(place)
             return snapshot
@@ -167,7 +188,8 @@ class Ticker:
                 await self.executor.carry_out(plan, key, item.meta.uid)
                 self.telemetry.rollback_seconds.observe(self.monotonic() - began)
                 return
-            async with self._turn():
+            # NB: a look that writes nothing never waits for those that write, or a storm of writes would blind the analysis.
+            async with self._turn() if plan.actions else nullcontext():
                 problem = await self._services(item, snapshot, plan)
                 plan = self._decorated(plan, item, problem, reason="ServiceTaken", now=snapshot.now)
                 await self.executor.carry_out(plan, key, item.meta.uid)
@@ -186,7 +208,7 @@ class Ticker:
             async with asyncio.timeout(PATIENCE):
                 await self._writers.acquire()
         except TimeoutError as error:
-            raise TransientError(f"{WRITERS} other plans have been writing for {PATIENCE:g} s") from error
+            raise _NoTurnError from error
         try:
             yield
         finally:

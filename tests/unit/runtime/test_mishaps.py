@@ -242,3 +242,17 @@ async def test_a_rollback_waits_for_no_other_plan() -> None:
     stage.operator.scheduler._limit = 1
     await stage.operator.scheduler.run_due()
     assert stage.shares() == {"1.0.0": 10_000}
+
+
+@pytest.mark.asyncio
+async def test_an_abort_waits_for_no_metric() -> None:
+    stage = await serving()
+    stage.cluster.put(agent_version("2.0.0", "b"))
+    stage.cluster.put(rollout("2.0.0"))
+    await stage.go(3)
+    assert stage.shares()["2.0.0"] == 500
+    asked = stage.source.queries
+    stage.cluster.annotate("Rollout", "support", abort="1")
+    await stage.operator.scheduler.run_due()
+    assert stage.shares() == {"1.0.0": 10_000}
+    assert stage.source.queries == asked
