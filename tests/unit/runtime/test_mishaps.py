@@ -252,6 +252,7 @@ async def test_an_abort_waits_for_no_metric() -> None:
     await stage.go(3)
     assert stage.shares()["2.0.0"] == 500
     asked = stage.source.queries
+    stage.clock.forward(2.5)
     stage.cluster.annotate("Rollout", "support", abort="1")
     await stage.operator.scheduler.run_due()
     assert stage.shares() == {"1.0.0": 10_000}
