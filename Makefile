@@ -77,5 +77,6 @@ crds: setup ## Write crds/ anew from the models
 chart: crds ## Copy crds/ into the chart
 	@$(RUN) charts/sync_crds.py
 
-bench: images ## Measure, and write docs/benchmarks.md
+bench: setup ## Measure, about ten minutes; figures as JSON in .state/bench
+	@$(RUN) -m hack.cluster tools kube-apiserver etcd kube-controller-manager kubeadm kubectl kwok
 	@$(WITH_CLIENTS) $(RUN) -m bench

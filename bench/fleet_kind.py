@@ -52,10 +52,16 @@ class KIND(kinds.Kind):
 
     def rollout(self, ns: str, name: str) -> dict[str, Any]:
         interval = f"{self.o.interval}s"
+        # Just what came since the last look: a window as long as the interval would often reach back to the look before.
+        window = f"{max(1, self.o.interval // 2)}s"
         checks = [
             {
                 "name": metric.replace("_", "-"),
-                "ratio": {"bad": metric.removesuffix("_ratio") + "_total", "total": "task_total", "max": f"{kinds.LIMIT:.0%}"},
+                "ratio": {
+                    "bad": metric.removesuffix("_ratio") + "_total",
+                    "total": "task_total",
+                    "max": f"{kinds.LIMIT:.0%}",
+                },
             }
             for metric in kinds.QUERIES
         ]
@@ -67,7 +73,7 @@ class KIND(kinds.Kind):
                 "agent": name,
                 "version": STABLE,
                 "strategy": {"steps": [{"share": f"{self.o.hold_weight}%", "soak": "99h"}]},
-                "analysis": {"interval": interval, "window": interval, "minimumSamples": 5, "checks": checks},
+                "analysis": {"interval": interval, "window": window, "minimumSamples": 5, "checks": checks},
             },
         }
 

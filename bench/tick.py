@@ -1,6 +1,8 @@
 """The cost of a pure tick: settle, checks, gate, decision and plan, over a fleet that holds and over one that rolls back.
 
-    python bench/tick.py [--rollouts 5000]
+    python -m bench.tick --rollouts 5000
+
+No API, no clock, no network: what the operator's own rules cost. The middle of five rounds.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ def holding(n: int) -> list[Any]:
 
 
 def failing(n: int) -> list[Any]:
-    worse = evidence({("2.0.0", "candidate"): (10, 30), ("1.0.0", "control"): (40, 0), ("1.0.0", "stable"): (400, 2)})
+    worse = evidence(
+        {("2.0.0", "candidate"): (10, 30), ("1.0.0", "control"): (40, 0), ("1.0.0", "stable"): (400, 2)}
+    )
     return [replace(climbing(), evidence=worse)] * n
 
 
@@ -34,7 +38,12 @@ def measure(fleet: list[Any], runs: int = 5) -> dict[str, float]:
         actions = sum(len(look(snapshot)[1].actions) for snapshot in fleet)
         seconds.append(time.process_time() - began)
     median = statistics.median(seconds)
-    return {"rollouts": len(fleet), "cpu_seconds": round(median, 3), "us_per_tick": round(median / len(fleet) * 1e6, 1), "actions": actions}
+    return {
+        "rollouts": len(fleet),
+        "cpu_seconds": round(median, 3),
+        "us_per_tick": round(median / len(fleet) * 1e6, 1),
+        "actions": actions,
+    }
 
 
 def main() -> None:

@@ -95,7 +95,7 @@ class RolloutMachine(RuleBasedStateMachine):
             assert candidate.attempt not in self.dead, "a candidate that was taken out came back"
         if candidate and before.versions[candidate.version].workload.restarts > 2:
             assert isinstance(decision, (Rollback, Withdraw, Start, Undo)), decision
-        if wanted > self.limit or wanted == FULL:
+        if wanted > share and (wanted > self.limit or wanted == FULL):
             assert len(self.approvers) >= self.quorum, (wanted, self.limit, self.approvers)
         tuning = before.spec.strategy.self_tuning
         if tuning and isinstance(decision, (Advance, Promote)) and wanted > share and share:

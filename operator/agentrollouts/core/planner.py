@@ -16,6 +16,7 @@ from agentrollouts.core.conditions import conditions_of, phase_of
 from agentrollouts.core.decision import (
     Advance,
     AwaitApproval,
+    Complete,
     Decision,
     Hold,
     Pause,
@@ -71,9 +72,10 @@ class ForbiddenShareError(AssertionError):
 
 
 def check_rails(snapshot: Snapshot, gate: GateState, decision: Decision) -> None:
-    """The last look before anything is written; the rules above should never let it fire."""
+    """The last look before anything is written; the rules above should never let it fire. Going down needs no approval."""
     share = decision.share if isinstance(decision, Advance) else FULL if isinstance(decision, Promote) else 0
-    if share and not rails.allowed(snapshot, share, gate):
+    present = snapshot.status.candidate.share if snapshot.status.candidate else 0
+    if share > present and not rails.allowed(snapshot, share, gate):
         raise ForbiddenShareError(
             f"{share} basis points for {snapshot.spec.agent} without an open gate ({gate})"
         )
@@ -121,7 +123,11 @@ def _report(
     shown = _decision(before, decision, now)
     same = shown is before.decision and before.observed_generation == snapshot.identity.generation
     stable = snapshot.versions.get(moved.stable.version) if moved.stable else None
-    spoken = decision if not same or shown is None else replace(decision, message=shown.message)
+    spoken = (
+        decision
+        if not same or shown is None
+        else replace(decision, reason=shown.reason, message=shown.message)
+    )
     conditions = conditions_of(
         spoken,
         phase,
@@ -135,7 +141,7 @@ def _report(
         update={
             "observed_generation": snapshot.identity.generation,
             "phase": phase,
-            "message": shown.message if shown else "",
+            "message": _message(snapshot, moved, phase, shown),
             "candidate": candidate,
             "route": snapshot.identity.name,
             "decision": shown,
@@ -151,14 +157,35 @@ def _report(
 
 
 def _decision(before: RolloutStatus, decision: Decision, now: datetime) -> DecisionStatus | None:
-    old, action = before.decision, type(decision).__name__
-    if old is not None and (old.action, old.reason) == (action, decision.reason):
-        return (
-            old
-            if isinstance(decision, (Hold, AwaitApproval, Pause)) or old.message == decision.message
-            else old.model_copy(update={"message": decision.message})
+    old = before.decision
+    if old is not None and _goes_on(old, decision):
+        steady = (
+            isinstance(decision, (Hold, AwaitApproval, Pause, Complete)) or old.message == decision.message
         )
+        return old if steady else old.model_copy(update={"message": decision.message})
+    action = type(decision).__name__
     return DecisionStatus(action=action, reason=decision.reason, message=decision.message[:4000], at=now)
+
+
+def _goes_on(old: DecisionStatus, decision: Decision) -> bool:
+    """Whether a decision says nothing new: the same again, or that what was decided is done."""
+    if (old.action, old.reason) == (type(decision).__name__, decision.reason):
+        return True
+    if not isinstance(decision, Complete):
+        return False
+    if decision.degraded:
+        return old.action in ("Rollback", "Undo") and old.reason == decision.reason
+    return old.action in ("Install", "Promote", "Withdraw", "SetManually")
+
+
+def _message(snapshot: Snapshot, moved: RolloutStatus, phase: str, shown: DecisionStatus | None) -> str:
+    rejected, stable = moved.rejected, moved.stable
+    if phase != "RolledBack" or rejected is None or stable is None:
+        return shown.message if shown else ""
+    return (
+        f"{stable.version} serves; {rejected.version} was taken out: {rejected.message}. To try it again:"
+        f' kubectl annotate rollout {snapshot.identity.name} --overwrite agentrollouts.io/retry="$(date +%s)"'
+    )[:4000]
 
 
 def _waiting(moved: RolloutStatus, decision: Decision, now: datetime) -> dict[str, object]:
@@ -195,11 +222,7 @@ def _events(snapshot: Snapshot, decision: Decision, route: tuple[Action, ...]) -
                 "Warning",
             )
         )
-    if (
-        old is None
-        or (old.action, old.reason) != (type(decision).__name__, decision.reason)
-        or any(isinstance(a, SetRoute) for a in route)
-    ):
+    if old is None or not _goes_on(old, decision) or any(isinstance(a, SetRoute) for a in route):
         stalled = isinstance(decision, Hold) and decision.stalled
         kind: Literal["Normal", "Warning"] = (
             "Warning" if stalled or isinstance(decision, (Rollback, Undo)) else "Normal"

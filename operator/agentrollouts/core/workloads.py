@@ -106,7 +106,7 @@ def plan_version(case: VersionCase) -> Plan:
     status = _status(case, found, problem)
     if status != case.status:
         actions.append(PatchVersionStatus(status))
-        actions.extend(_events(case, status, problem))
+        actions.extend(_events(case, problem))
     wait = found.until - case.now if found.until is not None else IDLE
     return Plan(tuple(actions), requeue_after=min(max(wait, timedelta(seconds=1)), IDLE))
 
@@ -216,10 +216,8 @@ def _conditions(
     )
 
 
-def _events(case: VersionCase, status: AgentVersionStatus, problem: str) -> tuple[Action, ...]:
-    events: list[Action] = []
-    if status.phase != case.status.phase:
-        events.append(Emit(f"Became{status.phase}", f"{case.spec.version} is {status.phase} now"))
+def _events(case: VersionCase, problem: str) -> tuple[Action, ...]:
+    """Only what a person must mend: that a version changed its phase is told by the Rollout's events already."""
     if problem and not any(c.type == "Stalled" and c.message == problem for c in case.status.conditions):
-        events.append(Emit("Unusable", problem, "Warning"))
-    return tuple(events)
+        return (Emit("Unusable", problem, "Warning"),)
+    return ()

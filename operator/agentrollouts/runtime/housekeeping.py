@@ -80,7 +80,7 @@ class Housekeeping:
             self.wake(Key("Rollout", *place))
 
     async def run(self) -> None:
-        """Policies each minute, sweeps now and then, for ever."""
+        """Policies each minute while a gate waits, sweeps now and then, for ever."""
         loop = asyncio.get_running_loop()
         sweep_at, policies_at = loop.time() + FIRST_SWEEP, loop.time() + POLICY_SECONDS
         while True:
@@ -92,7 +92,7 @@ class Housekeeping:
             for resource in due:
                 self._relisted.pop(resource, None)
                 await self._sweep(resource)
-            if now >= policies_at:
+            if now >= policies_at and self._gates_wait():
                 policies_at = now + POLICY_SECONDS
                 await self._look_for_policies()
 
@@ -119,6 +119,13 @@ class Housekeeping:
         api_version, kind = KIND[resource]
         return await self.cluster.list_objects(
             api_version, kind, namespace=namespace, selector=self.selectors.get(resource, "")
+        )
+
+    def _gates_wait(self) -> bool:
+        """Whether an approval may count soon; otherwise nobody needs to know who vouches for it."""
+        views = (gate.view for gate in self.store.gates.items.values())
+        return any(
+            view is not None and view.status.phase in ("Pending", "Open", "Withdrawn") for view in views
         )
 
     async def _look_for_policies(self) -> None:

@@ -74,3 +74,11 @@ def test_a_ceiling_below_everything_is_never_passed():
     s = step(at(s, 0))
     assert candidate_share(s) == 2_000
     assert look(at(s, 0))[0].reason == "AtCeiling"
+
+
+def test_going_down_to_the_floor_needs_no_approval():
+    s = climbing(strategy={"selfTuning": {"interval": "1m", "floor": "5%", "start": "10%"}}, share=1_000)
+    s = replace(
+        s, spec=s.spec.model_copy(update={"approval": s.spec.approval.model_copy(update={"above": 0})})
+    )
+    assert candidate_share(step(at(s, 50))) == 500
