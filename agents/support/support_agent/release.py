@@ -118,6 +118,8 @@ def _template(profile: Profile, image: str) -> dict[str, Any]:
         "spec": {
             # Longer than the drain of open requests and the wait for the last scrape together.
             "terminationGracePeriodSeconds": 60,
+            # A Service named `support` would set SUPPORT_PORT, which is a setting of ours.
+            "enableServiceLinks": False,
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": 65532,

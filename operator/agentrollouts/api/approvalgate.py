@@ -106,7 +106,7 @@ class ApprovalGateStatus(StatusModel):
     phase: GatePhase = Field(
         default="Pending",
         description="Pending: waits for people; Open: approved; Rejected: a person said no; Expired: nobody came in"
-        " time; Withdrawn: the question is moot; Closed: the approved share was given.",
+        " time; Withdrawn: an approval was taken back, and another may be given; Closed: the approved share was given.",
     )
     approvals: Annotated[tuple[ApprovalRecord, ...], Field(max_length=16)] = Field(
         default=(), description="Who approved what, and when."

@@ -133,7 +133,7 @@ def test_where_nobody_knows_who_asked_nobody_approves(admin: Api, ask: Ask) -> N
     )
 
 
-@pytest.mark.parametrize("phase", ["Rejected", "Expired", "Withdrawn", "Closed"])
+@pytest.mark.parametrize("phase", ["Rejected", "Expired", "Closed"])
 def test_a_settled_gate_takes_no_more_answers(admin: Api, ask: Ask, phase: str) -> None:
     gate = ask()
     admin.as_user("operator").patch(gate, {"status": {"phase": phase}}, subresource="status")

@@ -76,7 +76,9 @@ def test_pods_of_an_older_template_and_pods_that_go_do_not_count() -> None:
 
 def test_when_a_container_last_began_again() -> None:
     def restarted(at: str, times: int) -> dict[str, Any]:
-        return {"containerStatuses": [{"restartCount": times, "lastState": {"terminated": {"finishedAt": at}}}]}
+        return {
+            "containerStatuses": [{"restartCount": times, "lastState": {"terminated": {"finishedAt": at}}}]
+        }
 
     pods = [pod(restarted("2026-01-05T09:00:00Z", 1)), pod(restarted("2026-01-05T09:07:00Z", 2)), pod({})]
     found = workload(deployment(3, 3), pods)
