@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -72,7 +73,8 @@ class AgentProcess:
         while self._process.poll() is None:
             try:
                 last = self.scrape()
-            except (urllib.error.URLError, ConnectionError):
+            except (urllib.error.URLError, ConnectionError, http.client.IncompleteRead):
+                # The process waits for one whole scrape after its last change; a later one may be cut off by its end.
                 time.sleep(0.01)
         assert last is not None, "the agent ended before it could be scraped"
         return last
