@@ -57,15 +57,19 @@ def changed_sides(
     for user, rows in sorted(_by_user(ledger).items()):
         for earlier, later in pairwise(rows):
             left, joined = _arm(earlier), _arm(later)
-            if left != joined and not any(
-                change.explains(left, joined)
-                for change in changes
-                if earlier.routed - settle_seconds
-                <= change.at
-                <= min(later.done, later.routed + settle_seconds)
-            ):
+            between = [c for c in changes if earlier.routed - settle_seconds <= c.at <= later.done]
+            if left != joined and not _explained(left, joined, between):
                 found.append(SideChange(user, left, joined, later.routed))
     return tuple(found)
+
+
+def _explained(left: Arm, joined: Arm, changes: Sequence[ShareChange]) -> bool:
+    """Whether the changes between two requests can have led from one arm to the other, one after the other."""
+    reached = {left}
+    for change in sorted(changes, key=lambda each: each.at):
+        grown = {arm for arm in change.after if any(change.explains(here, arm) for here in reached)}
+        reached |= grown
+    return joined in reached
 
 
 def routing_errors(ledger: Ledger) -> tuple[Row, ...]:

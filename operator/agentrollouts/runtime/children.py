@@ -102,7 +102,7 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
         ready=ready.get("status") == "True" and not meta.deleting,
         ready_changed=_time(ready.get("lastTransitionTime")),
         restarts=max((int(item.get("restartCount") or 0) for item in containers), default=0),
-        last_restart=max((at for item in containers if (at := _ended(item)) is not None), default=None),
+        last_restart=max((at for item in containers if (at := _began_again(item)) is not None), default=None),
         trouble=next((text for item in containers if (text := _container_trouble(item))), "")
         or _unscheduled(conditions),
     )
@@ -124,10 +124,13 @@ def service(raw: Raw, before: ServiceObject | None = None) -> ServiceObject:
     )
 
 
-def _ended(item: Raw) -> datetime | None:
-    """When the container last ended, if it has begun again or will."""
-    last = (item.get("lastState") or {}).get("terminated") or {}
-    return _time(last.get("finishedAt")) if item.get("restartCount") else None
+def _began_again(item: Raw) -> datetime | None:
+    """When a container that was restarted last began to run; while it waits to, when it last ended."""
+    if not item.get("restartCount"):
+        return None
+    running = (item.get("state") or {}).get("running") or {}
+    ended = (item.get("lastState") or {}).get("terminated") or {}
+    return _time(running.get("startedAt")) or _time(ended.get("finishedAt"))
 
 
 _FAULTS = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName")

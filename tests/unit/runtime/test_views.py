@@ -84,6 +84,11 @@ def test_when_a_container_last_began_again() -> None:
     found = workload(deployment(3, 3), pods)
     assert found is not None
     assert found.last_restart == datetime(2026, 1, 5, 9, 7, tzinfo=UTC)
+    running = restarted("2026-01-05T09:07:00Z", 3)
+    running["containerStatuses"][0]["state"] = {"running": {"startedAt": "2026-01-05T09:07:40Z"}}
+    again = workload(deployment(1, 1), [pod(running)])
+    assert again is not None
+    assert again.last_restart == datetime(2026, 1, 5, 9, 7, 40, tzinfo=UTC)
     quiet = workload(deployment(1, 1), [pod({"containerStatuses": [{"restartCount": 0}]})])
     assert quiet is not None
     assert quiet.last_restart is None
