@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hack.cluster.commands import attempt, run_logged
+from hack.cluster.errors import CommandError
 from hack.cluster.native.configuration import nft_rules
 from hack.cluster.native.layout import BRIDGE, CNI_NETWORK, NFT_TABLE, NODE_ADDRESS, NODE_PREFIX, POD_RANGE
 from hack.cluster.packages import find_program
@@ -61,12 +62,21 @@ def remember(before: Path) -> None:
     before.write_text(json.dumps(facts), encoding="utf-8")
 
 
+def _delete_link(link: str, *, log: Path) -> None:
+    """Delete a link. A pod's goes by itself with its network namespace, perhaps just now: then it is gone, as it should be."""
+    try:
+        run_logged([_program("ip"), "link", "delete", link], log=log)
+    except CommandError:
+        if attempt([_program("ip"), "link", "show", "dev", link]).returncode == 0:
+            raise
+
+
 def remove(before: Path, *, log: Path) -> None:
     """Remove links, nft tables and host port rules of ours, and put back what `remember` wrote down."""
     if find_program("ip") is None:
         return
     for link in [*pod_links(), *([BRIDGE] if link_exists() else [])]:
-        run_logged([_program("ip"), "link", "delete", link], log=log)
+        _delete_link(link, log=log)
     for family, name in existing_tables():
         run_logged([_program("nft"), "delete", "table", family, name], log=log)
     facts = json.loads(before.read_text(encoding="utf-8")) if before.exists() else {}
