@@ -167,6 +167,3 @@ class Strategy(SpecModel):
     def effective_steps(self) -> tuple[Step, ...]:
         """The steps that run when neither selfTuning nor manual is given."""
         return self.steps or DEFAULT_STEPS
-
-
-FINAL_SHARE = FULL
