@@ -52,14 +52,17 @@ def kubectl() -> Program:
 
 @pytest.fixture(scope="module")
 def helm(kubectl: Program) -> Iterator[Program]:
-    """helm, with a namespace that is gone afterwards and no release left in it."""
-    run = program("helm")
+    """helm, with a cluster that is afterwards as it was: definitions outlive a release, and belong to it for ever."""
+    run, there = program("helm"), definitions(kubectl)
     kubectl("create", "namespace", NAMESPACE)
     try:
         yield run
     finally:
         run("uninstall", RELEASE, "-n", NAMESPACE, "--ignore-not-found", "--wait", "--timeout", WAIT)
         kubectl("delete", "namespace", NAMESPACE, "--wait", "--timeout", WAIT)
+        ours = [name for name in definitions(kubectl) if name not in there]
+        if ours:
+            kubectl("delete", *ours, "--wait", "--timeout", WAIT)
 
 
 def named(kubectl: Program, kinds: str, *where: str) -> list[str]:
