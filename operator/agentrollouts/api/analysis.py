@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from agentrollouts.api.base import Rule, SpecModel, refusal, rules
-from agentrollouts.api.scalars import Duration, Percent
+from agentrollouts.api.scalars import Duration, Growth, Percent
 
 MetricName = Annotated[
     str,
@@ -48,8 +48,10 @@ class FailureRateSpec(SpecModel):
 class CostSpec(SpecModel):
     """The candidate's mean cost of a task against the old version's."""
 
-    max_increase: Percent = Field(
-        default="50%", validate_default=True, description="How much dearer a task may become."
+    max_increase: Growth = Field(
+        default="50%",
+        validate_default=True,
+        description="How much dearer a task may become; 150% is two and a half times as dear.",
     )
 
 
@@ -122,7 +124,10 @@ class Analysis(SpecModel):
         Duration,
         Field(json_schema_extra=rules(Rule("!self.matches('^[0hms]+$')", "write at least 1s"))),
     ] = Field(
-        default="2s", validate_default=True, description="How often the evidence is looked at; at least 1s."
+        default="2s",
+        validate_default=True,
+        description="How often the evidence is looked at; at least 1s. Every second while a check is a third of the way"
+        " to a failure.",
     )
     minimum_samples: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=20, description="Finished tasks of the candidate before any check speaks."

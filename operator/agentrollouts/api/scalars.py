@@ -13,26 +13,30 @@ from agentrollouts.api.base import refusal
 FULL = 10_000
 """All of the traffic, in basis points."""
 
-_PERCENT = re.compile(r"^(100|[0-9]{1,2})(\.[0-9]{1,2})?%?$")
+_PERCENT = re.compile(r"^([0-9]{1,4})(\.[0-9]{1,2})?%?$")
 _DURATION = re.compile(r"^(?=[0-9])(?:(?P<h>[0-9]{1,5})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0-9]{1,6})s)?$")
+MOST_GROWTH = 100_000
+"""The largest increase that can be written, in basis points: eleven times as much."""
+GROWTH_PATTERN = r"^(1000(\.0{1,2})?|[0-9]{1,3}(\.[0-9]{1,2})?)%?$"
 PERCENT_PATTERN = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%?$"
 DURATION_PATTERN = r"^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
 
 
-def parse_percent(value: object) -> int:
+def parse_percent(value: object, *, most: int = FULL) -> int:
     """``5``, ``"5"``, ``"5%"`` and ``"0.5%"`` to basis points (500, 500, 500, 50).
 
-    Raises ValueError outside 0..100 or finer than a basis point.
+    Raises ValueError below 0, above ``most`` basis points, or finer than a basis point.
     """
     text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
     if not _PERCENT.fullmatch(text):
         raise ValueError(
-            f"expected a percentage from 0% to 100% with at most two decimals, such as 5% or 0.5%; got {value!r}"
+            f"expected a percentage from 0% to {format_percent(most)} with at most two decimals, such as 5% or 0.5%;"
+            f" got {value!r}"
         )
     whole, _, fraction = text.rstrip("%").partition(".")
     basis_points = int(whole) * 100 + int((fraction + "00")[:2])
-    if basis_points > FULL:
-        raise ValueError(f"expected at most 100%; got {value!r}")
+    if basis_points > most:
+        raise ValueError(f"expected at most {format_percent(most)}; got {value!r}")
     return basis_points
 
 
@@ -61,20 +65,8 @@ def format_duration(value: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
-def _basis_points(value: object) -> int:
-    # Basis points only ever enter from Python code; everything on the wire is a percentage.
-    return value.value if isinstance(value, BasisPoints) else parse_percent(value)
-
-
-class BasisPoints:
-    """A share given by code in basis points, so that it isn't mistaken for a percentage."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: int) -> None:
-        if not 0 <= value <= FULL:
-            raise ValueError(f"expected 0..{FULL} basis points; got {value}")
-        self.value = value
+def _growth(value: object) -> int:
+    return parse_percent(value, most=MOST_GROWTH)
 
 
 def _utc(value: datetime) -> datetime:
@@ -94,6 +86,14 @@ _percent_schema: dict[str, Any] = {
     "minimum": 0,
     "maximum": 100,
 } | refusal("write a percentage from 0% to 100% with at most two decimals, such as 5% or 0.5%")
+_growth_schema: dict[str, Any] = (
+    _percent_schema
+    | {
+        "pattern": GROWTH_PATTERN,
+        "maximum": MOST_GROWTH // 100,
+    }
+    | refusal("write a percentage from 0% to 1000% with at most two decimals, such as 50% or 150%")
+)
 _duration_schema: dict[str, Any] = {
     "type": "string",
     "pattern": DURATION_PATTERN,
@@ -101,8 +101,12 @@ _duration_schema: dict[str, Any] = {
     "maxLength": 18,
 } | refusal("write a duration such as 90s, 15m or 1h30m")
 Percent = Annotated[
-    int, BeforeValidator(_basis_points), PlainSerializer(format_percent), WithJsonSchema(_percent_schema)
+    int, BeforeValidator(parse_percent), PlainSerializer(format_percent), WithJsonSchema(_percent_schema)
 ]
+Growth = Annotated[
+    int, BeforeValidator(_growth), PlainSerializer(format_percent), WithJsonSchema(_growth_schema)
+]
+"""An increase, which may be more than the whole: 150% is two and a half times as much."""
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),

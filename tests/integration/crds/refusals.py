@@ -201,6 +201,13 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         "5 %",
         "",
     ),
+    "write a percentage from 0% to 1000% with at most two decimals, such as 50% or 150%": (
+        "1000.01%",
+        "10000%",
+        "5.555%",
+        "-1%",
+        "",
+    ),
     "write a duration such as 90s, 15m or 1h30m": ("15", "1d", "1.5h", "30s1h", "15m ", "-5m", "PT5M"),
     "write a semantic version such as 1.2.0 or 1.2.0-rc1: three numbers, and after a dash lower-case letters and digits": (
         "1.2",

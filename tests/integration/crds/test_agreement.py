@@ -25,12 +25,16 @@ durations = st.one_of(
     st.from_regex(r"([0-9]{1,3}h)?([0-9]{1,3}m)?([0-9]{1,3}s)?", fullmatch=True),
     st.sampled_from(["15m\n", "1d", "s", "٥m", 15, "h1m"]),
 )
+growths = st.one_of(
+    st.integers(-1, 1001), st.from_regex(r"[0-9]{1,4}(\.[0-9]{1,3})?%?", fullmatch=True), percents
+)
 names = st.sampled_from(["uid", "x-user-id", "x user", "x\n", ""])
 checks = st.fixed_dictionaries(
     {"name": st.sampled_from(["a", "b", "1"])},
     optional={
         "dryRun": st.booleans(),
         "successRate": st.fixed_dictionaries({}, optional={"maxDrop": percents}),
+        "cost": st.fixed_dictionaries({}, optional={"maxIncrease": growths}),
         "latency": st.fixed_dictionaries({}, optional={"slowerThan": durations}),
     },
 )

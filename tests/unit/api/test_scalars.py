@@ -12,9 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from agentrollouts.api.scalars import (
     FULL,
-    BasisPoints,
     Digest,
     Duration,
+    Growth,
     Percent,
     Semver,
     Time,
@@ -25,6 +25,7 @@ from agentrollouts.api.scalars import (
 )
 
 PERCENT, DURATION, TIME = TypeAdapter(Percent), TypeAdapter(Duration), TypeAdapter(Time)
+GROWTH = TypeAdapter(Growth)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +58,19 @@ def test_no_percentage(written: object) -> None:
 @given(st.integers(0, FULL))
 def test_a_share_is_written_and_read_back(basis_points: int) -> None:
     assert parse_percent(format_percent(basis_points)) == basis_points
-    assert PERCENT.validate_python(BasisPoints(basis_points)) == basis_points
 
 
-@pytest.mark.parametrize("basis_points", [-1, FULL + 1])
-def test_a_share_outside_all_traffic_is_refused(basis_points: int) -> None:
-    with pytest.raises(ValueError, match="basis points"):
-        BasisPoints(basis_points)
+@pytest.mark.parametrize(
+    ("written", "basis_points"), [("150%", 15_000), (0, 0), ("1000%", 100_000), ("1000.00", 100_000)]
+)
+def test_an_increase_may_be_more_than_the_whole(written: object, basis_points: int) -> None:
+    assert GROWTH.validate_python(written) == basis_points
+
+
+@pytest.mark.parametrize("written", ["1000.01%", 1001, "-1", "5.555%", "9999%", "10000%"])
+def test_no_increase(written: object) -> None:
+    with pytest.raises(ValidationError, match="expected"):
+        GROWTH.validate_python(written)
 
 
 @pytest.mark.parametrize(
