@@ -167,7 +167,7 @@ class FakeCluster:
             if its == kind and namespace in ("", home) and _selected(body, selector)
         ]
 
-    async def installed_policies(self, *, validating: Iterable[str], mutating: Iterable[str]) -> bool:
+    async def installed_policies(self, names: Iterable[str]) -> bool:
         return self.policies
 
     def _write(self, verb: str, body: Mapping[str, Any], write: Callable[[], None]) -> None:

@@ -48,8 +48,6 @@
   resources:
     - validatingadmissionpolicies
     - validatingadmissionpolicybindings
-    - mutatingadmissionpolicies
-    - mutatingadmissionpolicybindings
   verbs: [list]
 {{- end }}
 

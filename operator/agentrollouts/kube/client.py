@@ -105,9 +105,9 @@ class KubeCluster:
         """Hand over an event; it is sent in the background."""
         self._events.record(regarding, reason=reason, message=message, type=type)
 
-    async def installed_policies(self, *, validating: Iterable[str], mutating: Iterable[str]) -> bool:
-        """Whether all the named admission policies and their bindings exist."""
-        return await installed_policies(self._connection, validating=validating, mutating=mutating)
+    async def installed_policies(self, names: Iterable[str]) -> bool:
+        """Whether all the named validating admission policies are in force."""
+        return await installed_policies(self._connection, names)
 
     async def list_objects(
         self, api_version: str, kind: str, *, namespace: str = "", selector: str = "", page: int = 500

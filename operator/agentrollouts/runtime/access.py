@@ -19,5 +19,5 @@ class Access(Cluster, Protocol):
     async def delete(self, reference: Reference) -> None:
         """Delete an object no owner reference can reach."""
 
-    async def installed_policies(self, *, validating: Iterable[str], mutating: Iterable[str]) -> bool:
-        """Whether the named admission policies are in force."""
+    async def installed_policies(self, names: Iterable[str]) -> bool:
+        """Whether the named validating admission policies are in force."""

@@ -129,11 +129,8 @@ class Housekeeping:
         )
 
     async def _look_for_policies(self) -> None:
-        names = self.settings.policies
         try:
-            self.world.policy_installed = await self.cluster.installed_policies(
-                validating=names, mutating=names
-            )
+            self.world.policy_installed = await self.cluster.installed_policies(self.settings.policies)
         except (TransientError, TerminalError) as error:
             _log.warning("the admission policies can't be looked for, so it stays as it was: %s", error)
 

@@ -47,7 +47,7 @@ class Settings:
 
     @property
     def policies(self) -> tuple[str, ...]:
-        """Names of the admission policies that vouch for approvers; of both kinds, validating and mutating."""
+        """Names of the validating admission policies that vouch for approvers."""
         return tuple(f"{self.policy_prefix}-{kind}" for kind in ("approvalgates", "rollouts"))
 
 

@@ -267,49 +267,50 @@ async def test_a_list_is_complete_over_its_pages(cluster: KubeCluster, admin: Ap
     assert [item["metadata"]["name"] for item in found] == [f"agent-{number}" for number in range(7)]
 
 
-def policy(kind: str, name: str) -> Object:
+def policy(name: str) -> Object:
     rules = [
         {"apiGroups": ["x.example"], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["xs"]}
     ]
-    spec: Object = {"matchConstraints": {"resourceRules": rules}, "failurePolicy": "Fail"}
-    if kind.startswith("Validating"):
-        spec["validations"] = [{"expression": "true"}]
-    else:
-        spec |= {
-            "reinvocationPolicy": "Never",
-            "mutations": [
-                {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": "Object{}"}}
-            ],
-        }
-    version = "admissionregistration.k8s.io/v1"
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {"resourceRules": rules},
+            "failurePolicy": "Fail",
+            "validations": [{"expression": "true"}],
+        },
+    }
 
 
-def binding(kind: str, name: str, *, actions: list[str] | None) -> Object:
-    spec = {"policyName": name} | ({"validationActions": actions} if actions else {})
-    version = "admissionregistration.k8s.io/v1"
-    return {"apiVersion": version, "kind": f"{kind}Binding", "metadata": {"name": name}, "spec": spec}
+def binding(name: str, *, actions: list[str]) -> Object:
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {"policyName": name, "validationActions": actions},
+    }
 
 
 @pytest.mark.asyncio
 async def test_policies_are_installed_only_with_bindings_that_deny(
     cluster: KubeCluster, admin: Api, namespace: str
 ) -> None:
-    validating, mutating = f"v-{namespace}", f"m-{namespace}"
+    names = [f"{kind}-{namespace}" for kind in ("gates", "rollouts")]
 
     async def installed() -> bool:
-        return await cluster.installed_policies(validating=[validating], mutating=[mutating])
+        return await cluster.installed_policies(names)
 
     assert not await installed()
-    admin.create(policy("ValidatingAdmissionPolicy", validating))
-    admin.create(policy("MutatingAdmissionPolicy", mutating))
-    admin.create(binding("MutatingAdmissionPolicy", mutating, actions=None))
+    for name in names:
+        admin.create(policy(name))
+    admin.create(binding(names[1], actions=["Deny"]))
     assert not await installed()
-    warning = admin.create(binding("ValidatingAdmissionPolicy", validating, actions=["Warn"]))
+    warning = admin.create(binding(names[0], actions=["Warn"]))
     assert not await installed()
     admin.patch(warning, {"spec": {"validationActions": ["Deny"]}})
     assert await installed()
-    for body in (warning, policy("ValidatingAdmissionPolicy", validating)):
+    for body in (warning, policy(names[0])):
         admin.delete(body)
     assert not await installed()
 

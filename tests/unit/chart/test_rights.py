@@ -39,8 +39,6 @@ CLUSTER = {
     "operator": {
         f"{ADMISSION}/validatingadmissionpolicies": "list",
         f"{ADMISSION}/validatingadmissionpolicybindings": "list",
-        f"{ADMISSION}/mutatingadmissionpolicies": "list",
-        f"{ADMISSION}/mutatingadmissionpolicybindings": "list",
     }
 }
 
