@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,17 +79,6 @@ def _stalled(space: Space, reason: str, *words: str, seconds: float = 60) -> Non
     assert all(word in found["message"] for word in words), found["message"]
 
 
-def _poked_until_it_goes_on(space: Space) -> None:
-    """Nobody tells the operator that a foreign Service went, so it is made to look: it may trust its memory for half a minute."""
-
-    def stalled() -> bool:
-        space.request("resume", str(time.time_ns()))
-        rows = space.status.get("conditions", ())
-        return any(row["type"] == "Stalled" and row["status"] == "True" for row in rows)
-
-    poll(stalled, lambda still: not still, name="no longer stalled", seconds=60)
-
-
 def _remade(space: Space) -> None:
     """The stable version is deleted and made again with another content."""
     other = copy.deepcopy(manifests.version("1.0.0"))
@@ -114,7 +102,8 @@ def test_what_only_the_operator_knows_stalls_one_rollout_and_no_other(make_space
     broken.kubectl.apply(manifests.version("1.0.0"), manifests.rollout("1.0.0"))
     _stalled(broken, "ServiceTaken", "kubectl delete service support")
     broken.kubectl.run("delete", "service", manifests.AGENT)
-    _poked_until_it_goes_on(broken)
+    # No watch tells of a Service that isn't ours, so the operator tries the name again by itself.
+    broken.until("the first version serves", lambda s: s.get("phase") == "Healthy", seconds=60)
 
     broken.change(version="7.7.7")
     _stalled(broken, "VersionNotFound", "7.7.7", "known versions: 1.0.0")

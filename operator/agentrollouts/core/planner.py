@@ -10,7 +10,7 @@ from agentrollouts.api.agentroute import AgentRouteSpec, Intent
 from agentrollouts.api.approvalgate import ApprovalRecord
 from agentrollouts.api.rollout import CheckStatus, DecisionStatus, HandledStatus, RolloutStatus
 from agentrollouts.api.scalars import FULL
-from agentrollouts.core import rails
+from agentrollouts.core import rails, tuning
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import conditions_of, phase_of
 from agentrollouts.core.decision import (
@@ -34,6 +34,10 @@ from agentrollouts.core.snapshot import Snapshot
 
 IDLE = timedelta(minutes=5)
 """How often a rollout nobody touches is looked at, against events that got lost."""
+CLOSELY = timedelta(seconds=1)
+"""How often a candidate is looked at whose numbers have begun to speak against it, whatever the interval."""
+ATTENTION = 1 / 3
+"""From here on the way to a failure they have begun to. What goes wrong shortly before a look shows only its beginning there."""
 
 
 def settled(snapshot: Snapshot) -> Snapshot:
@@ -62,7 +66,7 @@ def make_plan(
             *gate_actions(snapshot, results, gate, decision),
             *_events(snapshot, decision, route_actions),
         ),
-        requeue_after=_requeue(snapshot, status, decision),
+        requeue_after=_requeue(snapshot, results, status),
         status=status,
     )
 
@@ -233,12 +237,19 @@ def _events(snapshot: Snapshot, decision: Decision, route: tuple[Action, ...]) -
     return tuple(events)
 
 
-def _requeue(snapshot: Snapshot, status: RolloutStatus, decision: Decision) -> timedelta:
+def _requeue(snapshot: Snapshot, results: tuple[CheckResult, ...], status: RolloutStatus) -> timedelta:
     """When to look again without an event."""
     if status.candidate is not None:
-        return snapshot.spec.analysis.interval
+        interval = snapshot.spec.analysis.interval
+        return min(interval, CLOSELY) if _toward_failure(snapshot, results) >= ATTENTION else interval
     moments = [status.previous.warm_until] if status.previous else []
     if status.rejected:
         moments.append(status.rejected.drain_until)
     waits = [moment - snapshot.now for moment in moments if moment > snapshot.now]
     return min([IDLE, *waits])
+
+
+def _toward_failure(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> float:
+    """How far the worst of what may take the candidate out is on the way there, from 0 to 1."""
+    checks = (result.toward_failure for result in results if not result.dry_run)
+    return max((tuning.toward_failure(snapshot), *checks))

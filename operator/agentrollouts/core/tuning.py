@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentrollouts.api.scalars import format_percent
+from agentrollouts.core.checks.result import part_of
 from agentrollouts.core.checks.success_rate import TASKS
 from agentrollouts.core.decision import Advance, Hold, Rollback
 from agentrollouts.core.evidence import Unavailable, sum_of
@@ -16,6 +17,14 @@ def _outcomes(snapshot: Snapshot) -> tuple[float, float] | None:
         return None
     totals = evidence.pooled(candidate.version, recent=True)
     return sum_of(totals, TASKS.metric, "failure"), sum_of(totals, TASKS.metric)
+
+
+def toward_failure(snapshot: Snapshot) -> float:
+    """How far the failure rate is on the way to the limit, from 0 to 1; 0 without enough outcomes."""
+    tuning, outcomes = snapshot.spec.strategy.self_tuning, _outcomes(snapshot)
+    if tuning is None or outcomes is None or outcomes[1] < tuning.minimum_samples:
+        return 0.0
+    return part_of(outcomes[0] / outcomes[1], tuning.rollback_above / 10_000)
 
 
 def rollback(snapshot: Snapshot) -> Rollback | Advance | Hold | None:

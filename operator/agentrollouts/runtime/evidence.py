@@ -1,7 +1,7 @@
 """The evidence of all rollouts on their way, read together: the number of queries doesn't grow with their number.
 
-Ticks of analysis fall on a common grid of moments, so those due together need one reading. A reading serves every tick
-until the next moment of the grid; whoever comes first asks, and everybody waits for the same answer.
+Ticks of analysis fall on a common grid of moments, so those due together need one reading. It is for every rollout whose
+moment has come, and serves it until its next one; whoever comes first asks, and everybody waits for the same answer.
 """
 
 from __future__ import annotations
@@ -85,18 +85,19 @@ class Tracker:
     subject: Subject
     sums: Accumulator | None = None
     problem: str = "the history of the counters hasn't been read yet"
+    interval: float = 0.0
+    """Seconds between two readings."""
     asked: float = float("-inf")
-    """When its history was last asked for."""
+    """When its counters or their history were last asked for."""
     read: float = float("-inf")
-    """When its counters were last read, from history or not."""
+    """When they were last read."""
+    reading: asyncio.Task[None] | None = None
+    """The newest reading of its counters, under way or done."""
 
-
-@dataclass(slots=True)
-class Reading:
-    """A reading under way or done, and when it began."""
-
-    began: float
-    task: asyncio.Task[None]
+    def due(self, now: float) -> bool:
+        """Whether nobody has asked since the latest moment of its grid."""
+        # NB: never two readings at once: the older answer, folded in last, would look like a restarted process.
+        return self.asked < grid(now, self.interval) and (self.reading is None or self.reading.done())
 
 
 @dataclass(slots=True)
@@ -107,50 +108,60 @@ class EvidenceBook:
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
     _trackers: dict[Place, Tracker] = field(default_factory=dict)
-    _reading: Reading | None = None
     _loading: asyncio.Task[None] | None = None
 
     def forget(self, place: Place) -> None:
         """The rollout has no candidate, and asks for nothing."""
         self._trackers.pop(place, None)
 
+    def look_every(self, place: Place, interval: timedelta) -> None:
+        """The rollout is looked at this often from now on."""
+        if place in self._trackers:
+            self._trackers[place].interval = interval.total_seconds()
+
     async def evidence(
         self, place: Place, subject: Subject, *, interval: timedelta, now: datetime
     ) -> Evidence | Unavailable:
-        """What the counters say, as of the last moment of the interval's grid; why not, if they can't be read."""
+        """What the counters say, as of the last moment of its grid; why not, if they can't be read.
+
+        ``interval`` is the grid of a subject that is new; :meth:`look_every` changes it.
+        """
         tracker = self._trackers.get(place)
         if tracker is None or tracker.subject != subject:
-            tracker = self._trackers[place] = Tracker(subject)
-        moment = grid(self.monotonic(), interval.total_seconds())
-        if tracker.sums is not None and self.monotonic() - tracker.read > max(GAP, interval.total_seconds()):
-            tracker.sums = None
-        if tracker.sums is None:
-            if tracker.asked < moment:
-                await self._load()
-        else:
-            await self._read(moment)
+            tracker = self._trackers[place] = Tracker(subject, interval=interval.total_seconds())
+        if tracker.sums is not None and self.monotonic() - tracker.read > max(GAP, tracker.interval):
+            tracker.sums, tracker.asked = None, float("-inf")
+        if tracker.sums is not None:
+            await self._read(tracker)
+        elif tracker.due(self.monotonic()):
+            await self._load()
         if tracker.sums is None or tracker.problem:
             return Unavailable(tracker.problem)
         return tracker.sums.evidence(now)
 
-    async def _read(self, moment: float) -> None:
-        reading = self._reading
-        if reading is None or reading.began < moment:
-            reading = self._reading = Reading(self.monotonic(), _shared(self._current()))
-        await asyncio.shield(reading.task)
+    async def _read(self, tracker: Tracker) -> None:
+        now = self.monotonic()
+        if tracker.due(now):
+            due = [other for other in self._trackers.values() if other.sums is not None and other.due(now)]
+            reading = _shared(self._current(due, now))
+            for other in due:
+                other.asked, other.reading = now, reading
+        if tracker.reading is not None:
+            await asyncio.shield(tracker.reading)
 
     async def _load(self) -> None:
         if self._loading is None or self._loading.done():
             self._loading = _shared(self._history())
         await asyncio.shield(self._loading)
 
-    async def _current(self) -> None:
-        trackers = [tracker for tracker in self._trackers.values() if tracker.sums is not None]
-        began = self.monotonic()
+    async def _current(self, trackers: list[Tracker], began: float) -> None:
+        sums = [tracker.sums for tracker in trackers]
         answers = await self._ask(trackers, None)
-        for tracker in trackers:
+        for tracker, before in zip(trackers, sums, strict=True):
+            if tracker.sums is None or tracker.sums is not before:
+                continue  # built anew meanwhile, from a history that may be newer than this
             series, tracker.problem = _series_for(tracker.subject, answers)
-            if tracker.sums is not None and not tracker.problem:
+            if not tracker.problem:
                 tracker.sums.add(series)
                 tracker.read = began
 

@@ -16,8 +16,8 @@ from agentrollouts.runtime.settings import RouterSettings
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.views import Place, RolloutObject
 
-LOOK_AGAIN = 30.0
-"""Seconds until a name that somebody else's Service has is tried again."""
+LOOK_AGAIN = 20.0
+"""Seconds until a name that somebody else's Service has is tried again. No watch tells when it is free: it isn't ours."""
 
 
 class _Good(NamedTuple):

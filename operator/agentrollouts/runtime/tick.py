@@ -27,7 +27,7 @@ from agentrollouts.runtime.execute import Executor, reference
 from agentrollouts.runtime.observe import World, rollout_snapshot, version_case
 from agentrollouts.runtime.portbook import NoPortError
 from agentrollouts.runtime.scheduler import CONFLICTS, Again, Conflict, Failed, Outcome
-from agentrollouts.runtime.services import RouteServices
+from agentrollouts.runtime.services import LOOK_AGAIN, RouteServices
 from agentrollouts.runtime.stalled import stalled, with_status
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.telemetry import Telemetry
@@ -43,6 +43,8 @@ NO_TURN = 1.0
 """Seconds until a key whose turn didn't come is looked at again. Nothing failed: it doesn't back off further and further,
 or the last of a thousand new rollouts would wait for a minute while nobody writes."""
 _NO_WAIT = timedelta(0)
+SERVICE_AGAIN = timedelta(seconds=1.25 * LOOK_AGAIN)
+"""Until a name that was taken is tried again: a bit later than it may be, for idle waits are cut short at random."""
 IDLE = 300.0
 """Seconds until a key is looked at again that nothing can be done for."""
 
@@ -158,8 +160,9 @@ class Ticker:
             snapshot = await self._measured(place, snapshot)
             results, gate, decision = _judge(snapshot)
         plan = make_plan(snapshot, results, gate, decision)
-        await self._execute(key, item, snapshot, decision, plan)
+        plan = await self._execute(key, item, snapshot, decision, plan)
         self._report(snapshot, results, decision, plan)
+        self.evidence.look_every(place, plan.requeue_after)
         moves = plan.status is not None and plan.status.candidate is not None
         return Again(plan.requeue_after.total_seconds(), aligned=moves)
 
@@ -179,21 +182,23 @@ class Ticker:
 
     async def _execute(
         self, key: Key, item: RolloutObject, snapshot: Snapshot, decision: Decision, plan: Plan
-    ) -> None:
-        """The plan, then the Services around it; what the server refuses for good ends up in the conditions."""
+    ) -> Plan:
+        """The Services around the plan, then the plan; what the server refuses for good ends up in the conditions.
+
+        The plan that is returned is the one carried out.
+        """
         place, began = item.meta.place, self.monotonic()
         urgent = isinstance(decision, (Rollback, Undo))
         try:
             if urgent:
                 await self.executor.carry_out(plan, key, item.meta.uid)
                 self.telemetry.rollback_seconds.observe(self.monotonic() - began)
-                return
+                return plan
             # NB: a look that writes nothing never waits for those that write, or a storm of writes would blind the analysis.
             async with self._turn() if plan.actions else nullcontext():
                 problem = await self._services(item, snapshot, plan)
-                plan = self._decorated(plan, item, problem, reason="ServiceTaken", now=snapshot.now)
+                plan = self._decorated(plan, item, problem, now=snapshot.now)
                 await self.executor.carry_out(plan, key, item.meta.uid)
-            self._refused.pop(place, None)
         except TerminalError as error:
             await self._stall(key, item, str(error), now=snapshot.now)
             raise
@@ -201,6 +206,8 @@ class Ticker:
             if any(isinstance(action, SetRoute) for action in plan.actions):
                 self.telemetry.route_write_errors.labels(type(error).__name__).inc()
             raise
+        self._refused.pop(place, None)
+        return plan
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -223,20 +230,20 @@ class Ticker:
         except (GoneError, TerminalError) as error:
             return f"the Services that lead callers to the router can't be written: {error}"
 
-    def _decorated(
-        self, plan: Plan, item: RolloutObject, problem: str, *, reason: str, now: datetime
-    ) -> Plan:
+    def _decorated(self, plan: Plan, item: RolloutObject, problem: str, *, now: datetime) -> Plan:
         status = plan.status if plan.status is not None else item.status
-        if problem:
-            status = stalled(
-                status,
-                problem,
-                reason=reason,
-                generation=item.meta.generation,
-                now=now,
-                before=item.status.conditions,
-            )
-        return with_status(plan, status, item.status)
+        if not problem:
+            return with_status(plan, status, item.status)
+        status = stalled(
+            status,
+            problem,
+            reason="ServiceTaken",
+            generation=item.meta.generation,
+            now=now,
+            before=item.status.conditions,
+        )
+        soon = replace(plan, requeue_after=min(plan.requeue_after, SERVICE_AGAIN))
+        return with_status(soon, status, item.status)
 
     async def _stall(
         self, key: Key, item: RolloutObject, problem: str, *, now: datetime, reason: str = "Refused"

@@ -108,6 +108,27 @@ def test_tools_that_start_failing():
     assert judge({"toolFailures": {}}, {}, {}).verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("check", "ours", "theirs", "toward"),
+    [
+        ({"failureRate": {"max": "20%"}}, tasks(95, 5), {}, 0.25),
+        ({"failureRate": {"max": "20%"}}, tasks(60, 40), {}, 1.0),
+        ({"failureRate": {"max": "0%"}}, tasks(99, 1), {}, 1.0),
+        ({"failureRate": {"max": "0%"}}, tasks(99, 0), {}, 0.0),
+        ({"successRate": {"maxDrop": "5%"}}, tasks(97, 3), tasks(970, 30), 0.0),
+        ({"successRate": {"maxDrop": "5%"}}, tasks(0, 20), tasks(40, 0), 1.0),
+    ],
+)
+def test_how_far_on_the_way_to_a_failure(check, ours, theirs, toward):
+    assert judge(check, ours, theirs).toward_failure == pytest.approx(toward)
+
+
+def test_a_dearer_task_is_on_the_way_by_its_part_of_what_is_allowed():
+    cost = ("agent_task_cost_usd_total",)
+    ours, theirs = tasks(100, 0, cells={cost: 0.125}), tasks(1000, 0, cells={cost: 1.0})
+    assert judge({"cost": {"maxIncrease": "50%"}}, ours, theirs).toward_failure == pytest.approx(0.5)
+
+
 def test_each_counter_is_asked_for_once():
     spec = RolloutSpec.model_validate({"agent": "a", "version": "1.0.0"})
     wanted = queries(spec)

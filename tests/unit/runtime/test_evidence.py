@@ -20,16 +20,33 @@ SPEC = spec("2.0.0", analysis={"interval": "10s"})
 TASKS = Cell("agent_tasks_total", "success")
 
 
+@dataclass(slots=True)
+class WatchedSource(FakeSource):
+    """Remembers whom it was asked about, and answers only once a test lets it."""
+
+    agents: list[tuple[AgentKey, ...]] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def current(self, queries: Any, agents: Any) -> Any:
+        self.agents.append(tuple(agents))
+        answer = await FakeSource.current(self, queries, agents)
+        if self.gate is not None:
+            self.asked.set()
+            await self.gate.wait()
+        return answer
+
+
 @dataclass
 class Measured:
     """A book over a source and clocks in the test's hand."""
 
     clock: HandClock = field(default_factory=HandClock)
-    source: FakeSource = field(init=False)
+    source: WatchedSource = field(init=False)
     book: EvidenceBook = field(init=False)
 
     def __post_init__(self) -> None:
-        self.source = FakeSource(now=self.clock.now)
+        self.source = WatchedSource(now=self.clock.now)
         self.book = EvidenceBook(self.source, self.clock, self.clock.monotonic)
 
     def subject(self, agent: str = "support", **changes: Any) -> Subject:
@@ -93,6 +110,48 @@ async def test_looking_again_within_the_interval_asks_nothing() -> None:
     measured.clock.forward(9.5)
     await measured.look(subject)
     assert measured.source.queries == 0
+
+
+@pytest.mark.asyncio
+async def test_one_that_is_looked_at_more_closely_is_read_alone() -> None:
+    measured = Measured()
+    subjects = [measured.subject(name) for name in ("calm", "alarming")]
+    await asyncio.gather(*map(measured.look, subjects))
+    measured.clock.forward(10)
+    await asyncio.gather(*map(measured.look, subjects))
+    measured.book.look_every(Place("shop", "alarming"), timedelta(seconds=1))
+    asked = measured.source.agents = []
+    for _ in range(10):
+        measured.clock.forward(1)
+        await asyncio.gather(*map(measured.look, subjects))
+    names = [[agent.agent for agent in agents] for agents in asked]
+    assert names == [["alarming"]] * 9 + [["calm", "alarming"]], (
+        "and at the moment of all, with all in one reading"
+    )
+
+
+@pytest.mark.asyncio
+async def test_a_slow_answer_is_never_folded_in_after_a_newer_one() -> None:
+    """The older counter, last, would look like a process that began again, and count everything twice."""
+    measured = Measured()
+    slow, other = measured.subject("support"), measured.subject("other")
+    measured.count(0)
+    await asyncio.gather(measured.look(slow), measured.look(other))
+    measured.clock.forward(10)
+    measured.count(100)
+    gate = measured.source.gate = asyncio.Event()
+    held = asyncio.create_task(measured.look(slow))
+    await measured.source.asked.wait()
+    measured.source.gate = None
+    measured.clock.forward(10)
+    measured.count(150)
+    neighbour = asyncio.create_task(measured.look(other))
+    for _ in range(10):
+        await asyncio.sleep(0)  # the neighbour goes as far as it can
+    gate.set()
+    await asyncio.gather(held, neighbour)
+    measured.clock.forward(10)
+    assert tasks(await measured.look(slow)) == 150
 
 
 @pytest.mark.asyncio

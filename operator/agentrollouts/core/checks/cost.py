@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentrollouts.api.analysis import CostSpec
-from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, too_few
+from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, part_of, too_few
 from agentrollouts.core.checks.success_rate import TASKS
 from agentrollouts.core.evidence import CounterQuery, sum_of
 
@@ -24,6 +24,7 @@ def judge(spec: CostSpec, given: CheckInput) -> CheckResult:
         return too_few(given.name, theirs, given.minimum_samples, "tasks of the old version")
     mean, old = sum_of(given.candidate, COST.metric) / ours, sum_of(given.comparator, COST.metric) / theirs
     reason = f"${mean:.6f} a task against ${old:.6f}, allowed +{spec.max_increase / 100:g}%"
+    toward = part_of(mean - old, old * spec.max_increase / 10_000)
     if mean <= old * (1 + spec.max_increase / 10_000):
-        return CheckResult(given.name, Verdict.PASS, reason)
-    return CheckResult(given.name, Verdict.FAIL if old > 0 else Verdict.WARN, reason)
+        return CheckResult(given.name, Verdict.PASS, reason, toward)
+    return CheckResult(given.name, Verdict.FAIL if old > 0 else Verdict.WARN, reason, toward)

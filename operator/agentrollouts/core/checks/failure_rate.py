@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentrollouts.api.analysis import FailureRateSpec
-from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, percent, too_few
+from agentrollouts.core.checks.result import CheckInput, CheckResult, judge_limit, percent, too_few
 from agentrollouts.core.checks.success_rate import TASKS
 from agentrollouts.core.evidence import CounterQuery, sum_of
 
@@ -19,9 +19,5 @@ def judge(spec: FailureRateSpec, given: CheckInput) -> CheckResult:
     if n < given.minimum_samples:
         return too_few(given.name, n, given.minimum_samples)
     failed = sum_of(given.candidate, TASKS.metric, "failure")
-    verdict = Verdict.FAIL if failed * 10_000 > spec.max * n else Verdict.PASS
-    return CheckResult(
-        given.name,
-        verdict,
-        f"failed {percent(failed / n)} of {n:.0f} tasks, at most {percent(spec.max / 10_000)}",
-    )
+    reason = f"failed {percent(failed / n)} of {n:.0f} tasks, at most {percent(spec.max / 10_000)}"
+    return judge_limit(given, bad=failed, n=n, limit=spec.max, reason=reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentrollouts.api.analysis import RatioSpec
-from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, percent, too_few
+from agentrollouts.core.checks.result import CheckInput, CheckResult, judge_limit, percent, too_few
 from agentrollouts.core.evidence import CounterQuery, sum_of
 
 
@@ -18,7 +18,5 @@ def judge(spec: RatioSpec, given: CheckInput) -> CheckResult:
     if n < given.minimum_samples:
         return too_few(given.name, n, given.minimum_samples, f"{spec.total} of the candidate")
     bad = sum_of(given.candidate, spec.bad)
-    verdict = Verdict.FAIL if bad * 10_000 > spec.max * n else Verdict.PASS
-    return CheckResult(
-        given.name, verdict, f"{spec.bad} {percent(bad / n)} of {n:.0f}, at most {percent(spec.max / 10_000)}"
-    )
+    reason = f"{spec.bad} {percent(bad / n)} of {n:.0f}, at most {percent(spec.max / 10_000)}"
+    return judge_limit(given, bad=bad, n=n, limit=spec.max, reason=reason)

@@ -35,6 +35,8 @@ class CheckResult:
     name: str
     verdict: Verdict
     reason: str = ""
+    toward_failure: float = 0.0
+    """How far the numbers are on the way to a FAIL: 0 not at all, 1 there. It decides nothing but when to look again."""
     dry_run: bool = False
 
     def as_dry_run(self) -> CheckResult:
@@ -62,6 +64,17 @@ def too_few(name: str, seen: float, needed: int, what: str = "tasks of the candi
     return CheckResult(name, Verdict.INCONCLUSIVE, f"{seen:.0f} of {needed} {what}")
 
 
+def judge_limit(given: CheckInput, *, bad: float, n: float, limit: int, reason: str) -> CheckResult:
+    """``bad`` of ``n`` events against a fixed limit in basis points. Exactly the limit passes; needs n > 0."""
+    verdict = Verdict.FAIL if bad * 10_000 > limit * n else Verdict.PASS
+    return CheckResult(given.name, verdict, reason, toward_failure=part_of(bad / n, limit / 10_000))
+
+
+def part_of(amount: float, whole: float) -> float:
+    """The fraction that an amount is of the whole, from 0 to 1; all of it when the whole is nothing."""
+    return min(1.0, max(0.0, amount / whole)) if whole > 0 else float(amount > 0)
+
+
 def judge_increase(
     given: CheckInput, *, bad: tuple[Proportion, Proportion], allowed: float, what: str
 ) -> CheckResult:
@@ -76,7 +89,8 @@ def judge_increase(
     if comparator.n < given.minimum_samples:
         return too_few(given.name, comparator.n, given.minimum_samples, "tasks of the old version")
     gap = difference(candidate, comparator)
-    return CheckResult(given.name, _verdict(gap, allowed), _sentence(bad, gap, allowed, what))
+    toward = part_of(gap.estimate, gap.estimate - gap.low) if gap.estimate > allowed else 0.0
+    return CheckResult(given.name, _verdict(gap, allowed), _sentence(bad, gap, allowed, what), toward)
 
 
 def _verdict(gap: Interval, allowed: float) -> Verdict:
