@@ -104,11 +104,28 @@ def plan_version(case: VersionCase) -> Plan:
     unusable = bool(problem_of(case.spec, case.deployment, case.named)) and case.spec.deployment_ref is None
     actions: list[Action] = [] if unusable else [*_deployment(case, found), *_service(case, found)]
     status = _status(case, found, problem)
-    if status != case.status:
+    if _worth_telling(case, found, status):
         actions.append(PatchVersionStatus(status))
         actions.extend(_events(case, problem))
     wait = found.until - case.now if found.until is not None else IDLE
     return Plan(tuple(actions), requeue_after=min(max(wait, timedelta(seconds=1)), IDLE))
+
+
+def _worth_telling(case: VersionCase, found: Standing, status: AgentVersionStatus) -> bool:
+    """Whether to write the status. That pods of a version out of use are going is told once, when they are gone."""
+    pods = case.workload
+    if status == case.status:
+        return False
+    leaving = (
+        found.role is Role.UNUSED
+        and case.spec.template is not None
+        and (pods is not None and pods.desired + pods.ready > 0)
+    )
+    return not leaving or _use(status) != _use(case.status)
+
+
+def _use(status: AgentVersionStatus) -> tuple[object, ...]:
+    return status.observed_generation, status.artifact_digest, status.phase, status.share
 
 
 def wanted_replicas(case: VersionCase, found: Standing) -> int | None:

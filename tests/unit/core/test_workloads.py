@@ -100,6 +100,23 @@ def live(replicas: int, **changes: Any) -> DeploymentFacts:
     )
 
 
+def test_that_pods_out_of_use_are_going_is_told_once_they_are_gone() -> None:
+    out = facts("9.0.0", stable=OTHER, rejected=REJECTED)
+    drained = START + timedelta(seconds=30)
+    told = AgentVersionStatus(phase="Retired", observed_generation=1, artifact_digest=A)
+
+    def statuses(desired: int, ready: int, before: AgentVersionStatus) -> list[AgentVersionStatus]:
+        pods = Workload(desired=desired, ready=ready)
+        found = case(rollout=out, now=drained, workload=pods, deployment=live(desired), status=before)
+        return [a.status for a in plan_version(found).actions if isinstance(a, PatchVersionStatus)]
+
+    assert statuses(2, 2, told) == statuses(0, 2, told) == []
+    (gone,) = statuses(0, 0, told)
+    assert (gone.replicas, gone.ready_replicas) == (0, 0)
+    (share,) = statuses(2, 2, told.model_copy(update={"share": 500}))
+    assert share.share == 0, "what matters to people is never late"
+
+
 def applied(found: VersionCase) -> list[tuple[str, int | None]]:
     return [
         (action.manifest["kind"], action.manifest["spec"].get("replicas"))

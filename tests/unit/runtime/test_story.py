@@ -117,12 +117,20 @@ async def test_a_worse_version_is_rolled_back_and_scaled_down_after_draining() -
 
 
 @pytest.mark.asyncio
-async def test_a_rollback_is_written_before_anything_else() -> None:
+async def test_the_route_is_the_first_of_the_few_writes_of_a_rollback() -> None:
     stage = await climbing()
-    before = len(stage.cluster.writes)
+    before, said = len(stage.cluster.writes), len(stage.cluster.events)
     stage.cluster.annotate("Rollout", "support", abort="1")
-    await stage.settle()
-    assert stage.cluster.writes[before] == "urgent replace AgentRoute support"
+    await stage.go(60)
+    assert stage.cluster.writes[before:] == [
+        "urgent replace AgentRoute support",
+        "status of Rollout support",
+        "status of AgentVersion support-2.0.0",
+        "status of AgentVersion support-1.0.0",
+        "apply Deployment support-2-0-0",
+        "status of AgentVersion support-2.0.0",
+    ]
+    assert [reason for reason, _ in stage.cluster.events[said:]] == ["RollbackAborted"]
 
 
 @pytest.mark.asyncio
