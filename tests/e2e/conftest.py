@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from hack.cluster import tools
 from hack.cluster.settings import child_environment, read_settings
 from hack.demo import install
 from hack.demo.kubectl import Kubectl
-from tests.e2e.faults import SESSION
 from tests.e2e.space import Space
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,21 +42,6 @@ def system() -> Kubectl:
     kubectl = Kubectl(_program("kubectl"), kubeconfig, install.RELEASE)
     install.chart(Console(file=sys.stderr), kubectl, _program("helm"))
     return kubectl
-
-
-@pytest.fixture(scope="module")
-def session(system: Kubectl) -> str:
-    """Operator and router pods made anew by this session, by a rolling upgrade, and marked: only these may be killed."""
-    mark = uuid.uuid4().hex[:12]
-    marks = [
-        word
-        for part in ("operator", "router")
-        for word in ("--set-string", f"{part}.podAnnotations.{SESSION}={mark}")
-    ]
-    name = install.RELEASE
-    place = ("--namespace", name, "--reuse-values", "--wait", "--timeout", "5m")
-    install.run(_program("helm"), system.kubeconfig, "upgrade", name, f"charts/{name}", *place, *marks)
-    return mark
 
 
 @pytest.fixture(scope="module")

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from agent_load import Ledger, misanswered, outcomes
 from tests.e2e import faults
 from tests.e2e.conftest import MakeSpace
-from tests.e2e.space import Space, poll
+from tests.e2e.space import poll
 
 Cell = tuple[str, str, str]
 LABELS = "agentrollouts.io/version=1.0.0"
-
-
-def _restarts(space: Space, pod: str) -> tuple[int, bool]:
-    found: dict[str, Any] = space.kubectl.get("pod", pod) or {}
-    state = found["status"]["containerStatuses"][0]
-    return state["restartCount"], state["ready"]
 
 
 def _bounds(ledger: Ledger) -> tuple[Counter[Cell], int]:
@@ -34,7 +27,12 @@ def test_counters_survive_a_kill_of_the_agents_process(make_space: MakeSpace) ->
     space.met("1.0.0", requests=150)
     victim = faults.pods(space.kubectl, LABELS)[0]["metadata"]["name"]
     faults.kill_container(space.kubectl, victim, "agent")
-    poll(lambda: _restarts(space, victim), lambda seen: seen == (1, True), name="it is back", seconds=60)
+    poll(
+        lambda: faults.restarts(space.kubectl, victim, "agent"),
+        lambda seen: seen == (1, True),
+        name="it is back",
+        seconds=60,
+    )
     space.propose("2.1.0")
     space.until("the rollback", lambda s: (s.get("rejected") or {}).get("version") == "2.1.0")
     ledger = space.leave()

@@ -59,7 +59,7 @@ def _evidence_is_true(gate: dict[str, Any], before: Ledger, after: Ledger) -> No
 
 
 def test_nothing_opens_a_gate_but_the_right_person_for_this_artifact(
-    make_space: MakeSpace, system: Kubectl, session: str
+    make_space: MakeSpace, system: Kubectl
 ) -> None:
     space = make_space("e2e-gate")
     space.first(strategy=_half("10m"))
@@ -72,7 +72,7 @@ def test_nothing_opens_a_gate_but_the_right_person_for_this_artifact(
     space.until("a share", lambda s: (s.get("candidate") or {}).get("share") == 5_000)
     before = read_ledger(space.kubectl)
 
-    _nothing_moves_without_evidence(space, system, session)
+    _nothing_moves_without_evidence(space, system)
     space.until("the gate", _waits, seconds=60)
     gate = space.gate("2.0.0")
     _evidence_is_true(gate, before, read_ledger(space.kubectl))
@@ -96,14 +96,14 @@ def test_nothing_opens_a_gate_but_the_right_person_for_this_artifact(
     space.counts_are_true(space.leave())
 
 
-def _nothing_moves_without_evidence(space: Space, system: Kubectl, session: str) -> None:
+def _nothing_moves_without_evidence(space: Space, system: Kubectl) -> None:
     """The soak ends while Prometheus can't be reached: neither a step up nor a rollback, and no gate."""
 
     def blind(status: dict[str, Any]) -> bool:
         return (status.get("decision") or {}).get("reason") == "NoEvidence"
 
     with faults.no_prometheus(system):
-        faults.kill_leader(system, session)
+        faults.kill_leader(system)
         space.until("a hold", blind, seconds=45)
         space.change(strategy=_half("1s"))
         generation = (space.kubectl.get("rollout", manifests.AGENT) or {})["metadata"]["generation"]

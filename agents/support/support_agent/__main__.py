@@ -8,6 +8,7 @@ import sys
 import uvicorn
 
 from support_agent.agent import SupportAgent
+from support_agent.colleague import Colleague
 from support_agent.crashing import crash_now
 from support_agent.outcomes import reporting
 from support_agent.settings import Settings
@@ -26,7 +27,8 @@ def main() -> int:
         settings = Settings.from_env()
         if settings.crash.when == "start":
             crash_now("SUPPORT_CRASH=start")
-        app = reporting(Web(SupportAgent(settings), settings).app())
+        agent = Colleague(settings.colleague) if settings.colleague else SupportAgent(settings)
+        app = reporting(Web(agent, settings).app())
     except ValueError as error:
         print(f"support-agent: {error}", file=sys.stderr)
         return 2

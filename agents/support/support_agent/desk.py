@@ -16,6 +16,7 @@ class Desk:
 
     `tool_calls` holds (tool, whether it worked) in the order of the calls; `reversed_refunds` the refunds that were
     taken back because the records forbid them. `usage` is what the model has used so far, also when it fails later.
+    `colleague` is the version and cohort that did the task, where it was handed to another agent.
     """
 
     shop: Shop
@@ -27,6 +28,7 @@ class Desk:
     tool_calls: list[tuple[str, bool]] = field(default_factory=list)
     usage: RunUsage = field(default_factory=RunUsage)
     verdict: Verdict | None = None
+    colleague: tuple[str, str] = ("", "")
 
     @property
     def question(self) -> str:

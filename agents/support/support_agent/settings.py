@@ -19,7 +19,8 @@ class Settings:
     """What a process is told about itself.
 
     `model` is `offline` or `openai:<name>`; the endpoint and key of the latter come from OPENAI_BASE_URL and
-    OPENAI_API_KEY. `price_*` are US dollars for a million tokens before the profile's factor.
+    OPENAI_API_KEY. `price_*` are US dollars for a million tokens before the profile's factor. `colleague` is the URL of
+    an agent that does the tasks instead; empty: this one does.
     """
 
     profile: Profile
@@ -31,6 +32,7 @@ class Settings:
     price_input: float = 5.0
     price_output: float = 25.0
     crash: Crash = NO_CRASH
+    colleague: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -44,6 +46,7 @@ class Settings:
             port=int(_number(env, "SUPPORT_PORT", high=65535.0, default=8080.0)),
             price_input=_number(env, "SUPPORT_PRICE_INPUT_USD", high=10_000.0, default=5.0),
             price_output=_number(env, "SUPPORT_PRICE_OUTPUT_USD", high=10_000.0, default=25.0),
+            colleague=_url(env.get("SUPPORT_COLLEAGUE_URL", "")),
             crash=Crash.parse(env.get("SUPPORT_CRASH", profile.crash)),
         )
 
@@ -65,6 +68,12 @@ def _model(text: str) -> str:
     provider, _, name = text.partition(":")
     if text != OFFLINE and not (provider == "openai" and name):
         raise ValueError(f"SUPPORT_MODEL must be {OFFLINE!r} or 'openai:<model name>'; got {text!r}")
+    return text
+
+
+def _url(text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise ValueError(f"SUPPORT_COLLEAGUE_URL must be a URL such as http://support; got {text!r}")
     return text
 
 

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_ai.exceptions import AgentRunError
@@ -17,8 +17,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from support_agent.agent import SupportAgent, desk_for
+from support_agent.agent import desk_for
 from support_agent.crashing import crash_later
+from support_agent.desk import Desk
 from support_agent.outcomes import reported
 from support_agent.reply import Reply
 from support_agent.settings import Settings
@@ -37,10 +38,20 @@ class TaskRequest(BaseModel):
     end_session: bool = False
 
 
+class Worker(Protocol):
+    """Who does the tasks. Raises pydantic_ai's AgentRunError where no answer can be had."""
+
+    async def work(self, desk: Desk) -> Reply:
+        """Do the desk's task."""
+
+    def cost_of(self, desk: Desk, /) -> float:
+        """What it cost in US dollars."""
+
+
 class Web:
     """The handlers, around one agent."""
 
-    def __init__(self, agent: SupportAgent, settings: Settings) -> None:
+    def __init__(self, agent: Worker, settings: Settings) -> None:
         self._agent = agent
         self._settings = settings
 
@@ -64,7 +75,7 @@ class Web:
         if "text/event-stream" in request.headers.get("accept", ""):
             return StreamingResponse(self._stream(task, pace), media_type="text/event-stream")
         try:
-            return self._json(self._body(await self._do(task)))
+            return self._json(await self._do(task))
         except AgentRunError as error:
             return self._json({"error": self._note(error)}, status=500)
 
@@ -87,14 +98,14 @@ class Web:
             return self._json({"status": "not ready: SUPPORT_CRASH=never-ready"}, status=503)
         return self._json({"status": "ready"})
 
-    async def _do(self, task: TaskRequest) -> Reply:
+    async def _do(self, task: TaskRequest) -> dict[str, str]:
         desk = desk_for(task.text, task.order)
         with reported(desk, self._agent.cost_of) as report:
             if task.end_session:
                 report.end_session()
             reply = await self._agent.work(desk)
             report.response(reply.answer)
-            return reply
+            return self._body(reply, desk)
 
     async def _stream(self, task: TaskRequest, pace: Pace) -> AsyncIterator[str]:
         """The task lasts until the last event has left, so a caller who hangs up early is seen in its duration."""
@@ -105,28 +116,30 @@ class Web:
                     report.end_session()
                 reply = await self._agent.work(desk)
                 report.response(reply.answer)
-                async for event in sse_events(self._body(reply), pace):
+                async for event in sse_events(self._body(reply, desk), pace):
                     yield event
         except AgentRunError as error:
             yield sse_event("error", {"error": self._note(error), "version": self._settings.version})
 
     async def _chat_turn(self, text: str) -> dict[str, str]:
         try:
-            return self._body(await self._do(TaskRequest.model_validate_json(text)))
+            return await self._do(TaskRequest.model_validate_json(text))
         except ValidationError as error:
             return {"error": _explain(error), "version": self._settings.version}
         except AgentRunError as error:
             return {"error": self._note(error), "version": self._settings.version}
 
-    def _body(self, reply: Reply) -> dict[str, str]:
-        return {"answer": reply.answer, "label": reply.label, "version": self._settings.version}
+    def _body(self, reply: Reply, desk: Desk) -> dict[str, str]:
+        version, cohort = desk.colleague
+        by = {"colleague_version": version, "colleague_cohort": cohort} if version else {}
+        return {"answer": reply.answer, "label": reply.label, "version": self._settings.version, **by}
 
     def _json(self, body: dict[str, str], *, status: int = 200) -> Response:
         return JSONResponse({**body, "version": self._settings.version}, status_code=status)
 
     def _note(self, error: AgentRunError) -> str:
         logger.warning("task failed: %s", error)
-        return f"the model gave no answer ({type(error).__name__}): try again, or look at the agent's log"
+        return f"no answer ({type(error).__name__}): try again, or look at the agent's log"
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -114,6 +114,10 @@ class Existing:
         if command:
             run_logged(command, log=log)
 
+    def ctr(self) -> Sequence[str]:
+        """None: the nodes are the user's."""
+        return []
+
     def held_images(self) -> set[str]:
         """Nobody can be asked for all kinds of clusters, so none: images are loaded anew."""
         return set()

@@ -74,9 +74,11 @@ class Kind:
 
     def held_images(self) -> set[str]:
         """What the node's containerd lists."""
-        node = f"{CLUSTER_NAME}-control-plane"
-        command = [self._engine, "exec", node, "ctr", "--namespace=k8s.io", "images", "list", "-q"]
-        return set(attempt(command).stdout.split())
+        return set(attempt([*self.ctr(), "images", "list", "-q"]).stdout.split())
+
+    def ctr(self) -> Sequence[str]:
+        """The client in the node's container."""
+        return [self._engine, "exec", f"{CLUSTER_NAME}-control-plane", "ctr", "--namespace=k8s.io"]
 
     def create_command(self) -> list[str]:
         """`kind create cluster`, its kubeconfig kept away from the user's."""

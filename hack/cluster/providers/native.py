@@ -76,13 +76,14 @@ class Native:
 
     def load(self, archive: Path, log: Path) -> None:
         """Import into the cluster's containerd."""
-        run_logged([*self._ctr(), "images", "import", str(archive)], log=log)
+        run_logged([*self.ctr(), "images", "import", str(archive)], log=log)
 
     def held_images(self) -> set[str]:
         """What containerd lists."""
-        return set(attempt([*self._ctr(), "images", "list", "-q"]).stdout.split())
+        return set(attempt([*self.ctr(), "images", "list", "-q"]).stdout.split())
 
-    def _ctr(self) -> list[str]:
+    def ctr(self) -> Sequence[str]:
+        """The client built with the cluster's containerd."""
         ctr = str(tools.program_path(self._settings, "ctr"))
         return [ctr, f"--address={self._layout.containerd_socket}", "--namespace=k8s.io"]
 

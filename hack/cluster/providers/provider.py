@@ -47,5 +47,8 @@ class Provider(Protocol):
     def load(self, archive: Path, log: Path) -> None:
         """Put an image's archive where the cluster's pods find it."""
 
+    def ctr(self) -> Sequence[str]:
+        """The command line of containerd's client on the node; empty where the node isn't ours."""
+
     def held_images(self) -> set[str]:
         """References of the project's images that the cluster holds now."""

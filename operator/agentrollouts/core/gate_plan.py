@@ -57,9 +57,7 @@ def _status(snapshot: Snapshot, gate: GateState, decision: Decision) -> Approval
             "phase": phase,
             "approvals": approvals,
             "rejected_by": gate.by if isinstance(gate, Refused) else view.status.rejected_by,
-            "message": message
-            if phase != view.status.phase or approvals != view.status.approvals
-            else view.status.message,
+            "message": message,
             "conditions": (
                 condition(
                     "Insecure",

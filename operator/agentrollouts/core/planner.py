@@ -15,7 +15,6 @@ from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import conditions_of, phase_of
 from agentrollouts.core.decision import (
     Advance,
-    AwaitApproval,
     Complete,
     Decision,
     Hold,
@@ -163,9 +162,7 @@ def _report(
 def _decision(before: RolloutStatus, decision: Decision, now: datetime) -> DecisionStatus | None:
     old = before.decision
     if old is not None and _goes_on(old, decision):
-        steady = (
-            isinstance(decision, (Hold, AwaitApproval, Pause, Complete)) or old.message == decision.message
-        )
+        steady = isinstance(decision, (Hold, Pause, Complete)) or old.message == decision.message
         return old if steady else old.model_copy(update={"message": decision.message})
     action = type(decision).__name__
     return DecisionStatus(action=action, reason=decision.reason, message=decision.message[:4000], at=now)

@@ -15,7 +15,7 @@ from support_agent.agent import SupportAgent
 from support_agent.outcomes import reporting
 from support_agent.settings import Settings
 from support_agent.tools import TOOL_NAMES
-from support_agent.web import Web
+from support_agent.web import Web, Worker
 
 FAST = {"SUPPORT_LATENCY_MS": "0"}
 
@@ -40,18 +40,18 @@ class Served:
 Serve = Callable[..., AbstractAsyncContextManager[Served]]
 
 
-def build_app(env: dict[str, str]) -> tuple[Any, Reporter]:
+def build_app(env: dict[str, str], worker: Worker | None = None) -> tuple[Any, Reporter]:
     settings = Settings.from_env({**FAST, **env})
     identity = Identity(agent="support", version=settings.version, digest="0" * 12)
     reporter = Reporter(identity=identity, tools=TOOL_NAMES, metrics_port=0, state_dir="")
-    return reporting(Web(SupportAgent(settings), settings).app(), reporter), reporter
+    return reporting(Web(worker or SupportAgent(settings), settings).app(), reporter), reporter
 
 
 @pytest.fixture
 def serve() -> Serve:
     @asynccontextmanager
-    async def _serve(**env: str) -> AsyncIterator[Served]:
-        app, reporter = build_app(env)
+    async def _serve(worker: Worker | None = None, **env: str) -> AsyncIterator[Served]:
+        app, reporter = build_app(env, worker)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         try:
             async with httpx.AsyncClient(transport=transport, base_url="http://support") as client:

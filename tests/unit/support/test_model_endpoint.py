@@ -34,6 +34,6 @@ async def test_an_endpoint_that_fails_is_a_500_and_a_failed_task(serve, openai_s
     async with serve(SUPPORT_MODEL="openai:broken") as served:
         response = await served.client.post("/v1/tasks", json={"text": "Where is my order A-1000?"})
         assert response.status_code == 500
-        assert "the model gave no answer" in response.json()["error"]
+        assert "no answer (" in response.json()["error"]
         assert served.count("agent_tasks_total", outcome="failure") == 1
     assert len(seen) == 1

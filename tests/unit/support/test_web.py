@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
+
+from support_agent.colleague import Colleague
 
 
 @pytest.mark.asyncio
@@ -113,3 +116,37 @@ async def test_probes(serve):
     async with serve(SUPPORT_CRASH="never-ready") as served:
         assert (await served.client.get("/healthz")).status_code == 200
         assert (await served.client.get("/readyz")).status_code == 503
+
+
+@pytest.mark.asyncio
+async def test_a_front_desk_passes_on_the_task_the_session_and_the_cohort(serve):
+    seen = []
+
+    async def watched(request):
+        seen.append(dict(request.headers))
+
+    async with serve(SUPPORT_WRONG_PERCENT="0", AGENT_VERSION="1.0.0") as colleague:
+        desk = Colleague("http://support", client=colleague.client)
+        colleague.client.event_hooks["request"].append(watched)
+        async with serve(worker=desk, AGENT_VERSION="7.0.0") as front:
+            stained = {
+                "x-agent-session": "s-1",
+                "x-agent-stain": "shop=candidate",
+                "x-agent-cohort": "candidate",
+            }
+            response = await front.client.post("/v1/tasks", json={"text": "How may I pay?"}, headers=stained)
+            assert (response.json()["label"], response.json()["version"]) == ("payment", "7.0.0")
+            assert front.count("agent_tasks_total", outcome="success", cohort="candidate") == 1
+        assert (seen[-1]["x-agent-session"], seen[-1]["x-agent-stain"]) == ("s-1", "shop=candidate")
+        assert "x-agent-cohort" not in seen[-1], "the router says who is served by whom, not a caller"
+
+
+@pytest.mark.asyncio
+async def test_a_front_desk_without_its_colleague_fails_the_task(serve):
+    nobody = httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda _: httpx.Response(503)), base_url="http://x"
+    )
+    async with serve(worker=Colleague("http://x", client=nobody)) as front:
+        response = await front.client.post("/v1/tasks", json={"text": "How may I pay?"})
+        assert response.status_code == 500
+        assert front.count("agent_tasks_total", outcome="failure") == 1
