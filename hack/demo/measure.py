@@ -43,8 +43,9 @@ class RouteHistory:
         if dict(arms) == dict(self._arms):
             return
         intent = spec.get("intent") or {}
-        at = datetime.fromisoformat(intent["at"]).timestamp() if intent else time.time()
-        self.changes.append(ShareChange(at, dict(self._arms), dict(arms)))
+        heard = time.time()
+        at = datetime.fromisoformat(intent["at"]).timestamp() if intent else heard
+        self.changes.append(ShareChange(at, dict(self._arms), dict(arms), heard))
         self.intents.append(intent)
         self._arms = dict(arms)
 

@@ -20,11 +20,16 @@ NO_ANSWER: Final = "none"
 
 @dataclass(frozen=True, slots=True)
 class ShareChange:
-    """A change of shares, in basis points per arm; an arm that is not named has none. `at`: seconds since the epoch."""
+    """A change of shares, in basis points per arm; an arm that is not named has none.
+
+    `at` is when it was decided, `heard` when somebody who watches the route heard of it, as routers do: on a busy machine
+    seconds may lie between. Both in seconds since the epoch; `heard` is `at` where nobody watched.
+    """
 
     at: float
     before: Mapping[Arm, int]
     after: Mapping[Arm, int]
+    heard: float = 0.0
 
     def explains(self, left: Arm, joined: Arm) -> bool:
         """Whether a user may have moved: the arm they left shrank and the one they joined grew."""
@@ -49,15 +54,19 @@ def changed_sides(
 ) -> tuple[SideChange, ...]:
     """Every move of a user that no share change explains.
 
-    A change explains a move between two consecutive requests when it happened after the first was routed, less
-    `settle_seconds` (the time the routers take to follow), and before the second was answered (or `settle_seconds` old, if it is a long stream). A user who goes back
-    and forth between routers that disagree is found: no change explains the way back.
+    A change explains a move between two consecutive requests when it was decided before the second was answered, and heard
+    of at most `settle_seconds` (the time the routers take to follow) before the first was routed. A user who goes back and
+    forth between routers that disagree is found: no change explains the way back.
     """
     found = []
     for user, rows in sorted(_by_user(ledger).items()):
         for earlier, later in pairwise(rows):
             left, joined = _arm(earlier), _arm(later)
-            between = [c for c in changes if earlier.routed - settle_seconds <= c.at <= later.done]
+            between = [
+                c
+                for c in changes
+                if c.at <= later.done and earlier.routed - settle_seconds <= max(c.at, c.heard)
+            ]
             if left != joined and not _explained(left, joined, between):
                 found.append(SideChange(user, left, joined, later.routed))
     return tuple(found)

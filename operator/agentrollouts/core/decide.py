@@ -202,12 +202,7 @@ def _idle(case: Case) -> Decision | None:
     rejected = s.status.rejected
     retried = asked(s.requests.retry, s.status.handled.retry)
     if rejected and not retried and (rejected.version, rejected.digest) == (wanted.version, wanted.digest):
-        return Complete(
-            rejected.reason,
-            f"{stable.version} serves; {wanted.version} was taken out: {rejected.message}. To try it again:"
-            f' kubectl annotate rollout {s.identity.name} --overwrite agentrollouts.io/retry="$(date +%s)"',
-            degraded=True,
-        )
+        return Complete(rejected.reason, rejected.message, degraded=True)
     return Start(
         wanted.version,
         wanted.digest,

@@ -44,24 +44,31 @@ def settled(snapshot: Snapshot) -> Snapshot:
     route = snapshot.route.spec if snapshot.route else None
     gate = gate_state(snapshot)
     approvals = gate.approvals if isinstance(gate, Opened) else ()
-    return replace(snapshot, status=settle(snapshot.spec, snapshot.status, route, approvals))
+    status = settle(snapshot.spec, snapshot.status, route, approvals)
+    return replace(snapshot, status=status, unreported=status is not snapshot.status)
 
 
 def make_plan(
     snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateState, decision: Decision
 ) -> Plan:
-    """Everything one tick does. ``snapshot`` is settled; raises ForbiddenShareError rather than break a rail."""
+    """Everything one tick does. ``snapshot`` is settled; raises ForbiddenShareError rather than break a rail.
+
+    The route remembers one decision. So one that was never reported is, before another takes its place; only a rollback
+    waits for nothing, and tells of its candidate whatever was lost.
+    """
     check_rails(snapshot, gate, decision)
     intent = intent_of(snapshot, decision)
     moved = _moved(snapshot, intent, gate)
     route, route_actions = _route(replace(snapshot, status=moved), intent, decision)
     status = _report(snapshot, moved, results, decision)
     status = status.model_copy(update={"shares": shares(route, snapshot.status.shares)})
-    status_actions: tuple[Action, ...] = () if status == snapshot.status else (PatchRolloutStatus(status),)
+    late = snapshot.unreported and bool(route_actions) and not _urgent(decision)
+    told = status == snapshot.status and not snapshot.unreported
     return Plan(
         actions=(
+            *((PatchRolloutStatus(snapshot.status),) if late else ()),
             *route_actions,
-            *status_actions,
+            *(() if told else (PatchRolloutStatus(status),)),
             *gate_actions(snapshot, results, gate, decision),
             *_events(snapshot, decision, route_actions),
         ),
@@ -84,6 +91,11 @@ def check_rails(snapshot: Snapshot, gate: GateState, decision: Decision) -> None
         )
 
 
+def _urgent(decision: Decision) -> bool:
+    """Whether the route is written before anything else whatsoever."""
+    return isinstance(decision, (Rollback, Undo))
+
+
 def _moved(snapshot: Snapshot, intent: Intent | None, gate: GateState) -> RolloutStatus:
     if intent is None:
         return snapshot.status
@@ -103,8 +115,7 @@ def _route(
     old = after.route
     if old is not None and intent is None and same_traffic(old.spec, wanted):
         return old.spec, ()
-    urgent = isinstance(decision, (Rollback, Undo))
-    action = SetRoute(wanted, old.resource_version if old else None, urgent=urgent)
+    action = SetRoute(wanted, old.resource_version if old else None, urgent=_urgent(decision))
     reverted = old is not None and intent is None and old.spec.arms != wanted.arms
     notice = (
         (Emit("WeightsReverted", "somebody changed the shares on the route; they were put back", "Warning"),)

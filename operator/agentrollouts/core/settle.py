@@ -46,15 +46,15 @@ def with_intent(
         case "Start":
             changed = _started(status, intent)
         case "Advance":
-            changed = _advanced(status, intent)
+            changed = _advanced(_with_candidate(status, intent), intent)
         case "Install" | "Manual":
             changed = _installed(spec, status, intent)
         case "Promote":
-            changed = _promoted(spec, status, intent, approvals)
+            changed = _promoted(spec, _with_candidate(status, intent), intent, approvals)
         case "Rollback":
-            changed = _rolled_back(spec, status, intent)
+            changed = _rolled_back(spec, _with_candidate(status, intent), intent)
         case "Withdraw":
-            changed = _superseded(status, intent)
+            changed = _superseded(_with_candidate(status, intent), intent)
         case "Undo":
             changed = _undone(spec, status, intent)
     return changed.model_copy(update={"settled": intent.at})
@@ -125,10 +125,17 @@ def _started(status: RolloutStatus, intent: Intent) -> RolloutStatus:
     )
 
 
+def _with_candidate(status: RolloutStatus, intent: Intent) -> RolloutStatus:
+    """The status with the candidate that an intent is about, even where the start of that candidate was never written."""
+    candidate = status.candidate
+    if candidate is not None and (candidate.version, candidate.attempt) == (intent.version, intent.attempt):
+        return status
+    return _started(status, intent)
+
+
 def _advanced(status: RolloutStatus, intent: Intent) -> RolloutStatus:
     candidate = status.candidate
-    if candidate is None or candidate.version != intent.version:
-        return status
+    assert candidate is not None
     moved = candidate.model_copy(
         update={
             "step": intent.step,
@@ -179,14 +186,15 @@ def _promoted(
     spec: RolloutSpec, status: RolloutStatus, intent: Intent, approvals: tuple[ApprovalRecord, ...]
 ) -> RolloutStatus:
     candidate = status.candidate
-    gone = (_entry(candidate, "Promoted", intent, approvals),) if candidate else ()
+    assert candidate is not None
+    promoted = _entry(candidate, "Promoted", intent, approvals)
     return status.model_copy(
         update={
             "stable": StableStatus(version=intent.version, digest=intent.digest, since=intent.at),
             "previous": _previous(spec, status, intent.at),
             "candidate": None,
             "rejected": None,
-            "history": _remember(status, *gone),
+            "history": _remember(status, promoted),
         }
     )
 
@@ -208,8 +216,7 @@ def _rejected(
 
 def _rolled_back(spec: RolloutSpec, status: RolloutStatus, intent: Intent) -> RolloutStatus:
     candidate = status.candidate
-    if candidate is None:
-        return status
+    assert candidate is not None
     outcome: Literal["RolledBack", "Aborted"] = "Aborted" if intent.reason == "Aborted" else "RolledBack"
     return status.model_copy(
         update={
@@ -223,17 +230,20 @@ def _rolled_back(spec: RolloutSpec, status: RolloutStatus, intent: Intent) -> Ro
 
 
 def _undone(spec: RolloutSpec, status: RolloutStatus, intent: Intent) -> RolloutStatus:
-    stable = status.stable
-    if stable is None or stable.version == intent.version:
+    stable, candidate = status.stable, status.candidate
+    # Where the promotion that is undone was never written, its version is still the candidate here.
+    undone = candidate if stable is not None and stable.version == intent.version else stable
+    if undone is None:
         return status
+    since = undone.since if isinstance(undone, StableStatus) else undone.started_at
     entry = HistoryEntry(
-        version=stable.version,
-        digest=stable.digest,
+        version=undone.version,
+        digest=undone.digest,
         attempt=max(1, status.attempts),
         outcome="Undone",
         reason=intent.reason,
         message=intent.message,
-        started_at=stable.since,
+        started_at=since,
         finished_at=intent.at,
     )
     return status.model_copy(
@@ -243,7 +253,7 @@ def _undone(spec: RolloutSpec, status: RolloutStatus, intent: Intent) -> Rollout
             "candidate": None,
             "checks": (),
             "rejected": _rejected(
-                spec, intent, version=stable.version, digest=stable.digest, attempt=max(1, status.attempts)
+                spec, intent, version=undone.version, digest=undone.digest, attempt=max(1, status.attempts)
             ),
             "history": _remember(status, entry),
         }

@@ -126,6 +126,8 @@ class Snapshot:
     gate: GateView | None = None
     """The gate of the present candidate and attempt."""
     requests: Requests = field(default_factory=Requests)
+    unreported: bool = False
+    """Whether ``status`` holds a decision of the route's that was never written into the Rollout's own."""
     surroundings: Surroundings = field(default_factory=Surroundings)
 
     @property

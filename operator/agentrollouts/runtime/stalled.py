@@ -46,11 +46,9 @@ def stalled(
 
 
 def with_status(plan: Plan, status: RolloutStatus, known: RolloutStatus) -> Plan:
-    """The plan with another status in the same place; none where it is the known one."""
-    others = [action for action in plan.actions if not isinstance(action, PatchRolloutStatus)]
-    if status == known:
-        return replace(plan, actions=tuple(others), status=status)
-    at = next(
-        (i for i, action in enumerate(plan.actions) if isinstance(action, PatchRolloutStatus)), len(others)
-    )
-    return replace(plan, actions=(*others[:at], PatchRolloutStatus(status), *others[at:]), status=status)
+    """The plan with another status in the place of its own, the last it writes; none where it is the known one."""
+    actions = list(plan.actions)
+    own = [number for number, action in enumerate(actions) if isinstance(action, PatchRolloutStatus)]
+    at = own[-1] if own else len(actions)
+    actions[at : at + 1] = () if status == known else (PatchRolloutStatus(status),)
+    return replace(plan, actions=tuple(actions), status=status)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +81,12 @@ def test_a_router_that_follows_late_is_no_reason_but_going_back_is_found():
     torn = ledger_of(row(99.0, STABLE), row(100.2, CANDIDATE), row(100.4, STABLE), row(100.6, CANDIDATE))
     moves = changed_sides(torn, [GROWTH])
     assert [(move.left, move.joined) for move in moves] == [(CANDIDATE, STABLE)]
+
+
+def test_a_decision_that_was_written_late_explains_what_comes_of_it():
+    late = ledger_of(row(108.0, STABLE), row(109.0, CANDIDATE))
+    assert len(changed_sides(late, [GROWTH])) == 1
+    assert not changed_sides(late, [replace(GROWTH, heard=107.0)])
 
 
 def test_a_websocket_counts_as_of_its_handshake():
