@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from agentrollouts.api.base import Rule, SpecModel, refusal, rules
 from agentrollouts.api.scalars import Duration, Growth, Percent
@@ -107,6 +109,20 @@ class CheckSpec(SpecModel):
     latency: LatencySpec | None = None
     tool_failures: ToolFailuresSpec | None = None
     ratio: RatioSpec | None = None
+
+    @cached_property
+    def member(self) -> tuple[str, SpecModel]:
+        """Kind and spec of the one member that is set. Raises ValueError when there isn't exactly one."""
+        given = [(kind, getattr(self, field)) for kind, field in _FIELDS.items()]
+        found = [(kind, value) for kind, value in given if value is not None]
+        if len(found) != 1:
+            raise ValueError(
+                f"check {self.name!r}: expected exactly one of {', '.join(CHECK_KINDS)}; got {len(found)}"
+            )
+        return found[0]
+
+
+_FIELDS = {kind: name for name in CheckSpec.model_fields if (kind := to_camel(name)) in CHECK_KINDS}
 
 
 DEFAULT_CHECKS = (

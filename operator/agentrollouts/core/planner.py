@@ -159,9 +159,7 @@ def _report(
             "candidate": candidate,
             "route": snapshot.identity.name,
             "decision": shown,
-            "checks": _checks(before.checks, results)
-            if candidate or isinstance(decision, Rollback)
-            else moved.checks,
+            "checks": _checks(before.checks, results) if results else moved.checks,
             "handled": HandledStatus(
                 abort=requests.abort, retry=requests.retry, undo=requests.undo, resume=requests.resume
             ),

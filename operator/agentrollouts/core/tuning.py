@@ -21,7 +21,8 @@ def _outcomes(snapshot: Snapshot) -> tuple[float, float] | None:
 
 def toward_failure(snapshot: Snapshot) -> float:
     """How far the failure rate is on the way to the limit, from 0 to 1; 0 without enough outcomes."""
-    tuning, outcomes = snapshot.spec.strategy.self_tuning, _outcomes(snapshot)
+    tuning = snapshot.spec.strategy.self_tuning
+    outcomes = _outcomes(snapshot) if tuning is not None else None
     if tuning is None or outcomes is None or outcomes[1] < tuning.minimum_samples:
         return 0.0
     return part_of(outcomes[0] / outcomes[1], tuning.rollback_above / 10_000)
@@ -30,7 +31,7 @@ def toward_failure(snapshot: Snapshot) -> float:
 def rollback(snapshot: Snapshot) -> Rollback | Advance | Hold | None:
     """Straight to the floor when the failure rate is above the limit; a floor above zero keeps that share and goes on looking."""
     tuning, candidate = snapshot.spec.strategy.self_tuning, snapshot.status.candidate
-    outcomes = _outcomes(snapshot)
+    outcomes = _outcomes(snapshot) if tuning is not None else None
     if tuning is None or candidate is None or outcomes is None:
         return None
     failed, n = outcomes

@@ -16,7 +16,7 @@ import structlog
 from agentrollouts.core.checks import CheckResult, run_checks
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Decision, Rollback, Undo, Withdraw
-from agentrollouts.core.gates import GateState, gate_state
+from agentrollouts.core.gates import gate_state
 from agentrollouts.core.plan import Emit, PatchRolloutStatus, Plan, SetRoute
 from agentrollouts.core.planner import make_plan, settled
 from agentrollouts.core.snapshot import Snapshot
@@ -61,11 +61,6 @@ class Epoch(Protocol):
     @property
     def held(self) -> bool:
         """Whether we may still believe to lead."""
-
-
-def _judge(snapshot: Snapshot) -> tuple[tuple[CheckResult, ...], GateState, Decision]:
-    results, gate = run_checks(snapshot), gate_state(snapshot)
-    return results, gate, decide(snapshot, results, gate)
 
 
 def _needs_no_metric(decision: Decision) -> bool:
@@ -155,10 +150,13 @@ class Ticker:
         if item.spec is None or problem or item.lost:
             return await self._unreadable(key, item, problem, now)
         snapshot = settled(rollout_snapshot(self.store, self.world, item, now))
-        results, gate, decision = _judge(snapshot)
+        results: tuple[CheckResult, ...] = ()
+        gate = gate_state(snapshot)
+        decision = decide(snapshot, results, gate)
         if not _needs_no_metric(decision):
             snapshot = await self._measured(place, snapshot)
-            results, gate, decision = _judge(snapshot)
+            results = run_checks(snapshot)
+            decision = decide(snapshot, results, gate)
         plan = make_plan(snapshot, results, gate, decision)
         plan = await self._execute(key, item, snapshot, decision, plan)
         self._report(snapshot, results, decision, plan)

@@ -6,7 +6,7 @@ import pytest
 
 from agentrollouts.api.analysis import CheckSpec, LatencySpec, RatioSpec
 from agentrollouts.api.rollout import RolloutSpec
-from agentrollouts.core.checks import REGISTRY, Verdict, kind_and_spec, queries, sample_metric
+from agentrollouts.core.checks import REGISTRY, Verdict, queries, sample_metric
 from agentrollouts.core.checks.result import CheckInput
 from agentrollouts.core.evidence import Cell, CounterQuery
 from agentrollouts.core.statistics import Proportion, difference, wilson
@@ -18,7 +18,7 @@ def tasks(good, bad, **more):
 
 
 def judge(check, candidate, comparator, minimum=20):
-    kind, spec = kind_and_spec(CheckSpec.model_validate({"name": "x", **check}))
+    kind, spec = CheckSpec.model_validate({"name": "x", **check}).member
     return REGISTRY[kind][1](spec, CheckInput("x", candidate, comparator, minimum))
 
 
@@ -153,5 +153,5 @@ def test_a_self_tuning_rollout_reads_outcomes_and_only_the_checks_that_are_given
 
 def test_a_check_without_a_kind_is_refused():
     with pytest.raises(ValueError, match="exactly one of successRate"):
-        kind_and_spec(CheckSpec(name="x"))
-    assert kind_and_spec(CheckSpec(name="x", latency=LatencySpec()))[0] == "latency"
+        _ = CheckSpec(name="x").member
+    assert CheckSpec(name="x", latency=LatencySpec()).member[0] == "latency"

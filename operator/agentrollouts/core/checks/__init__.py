@@ -30,23 +30,6 @@ assert tuple(REGISTRY) == CHECK_KINDS
 TASKS = CounterQuery("agent_tasks_total", "outcome")
 
 
-def kind_and_spec(check: CheckSpec) -> tuple[str, Any]:
-    """The one member of a check that is set. Raises ValueError when there isn't exactly one."""
-    given = [
-        (kind, value)
-        for kind, field in zip(CHECK_KINDS, _FIELDS, strict=True)
-        if (value := getattr(check, field)) is not None
-    ]
-    if len(given) != 1:
-        raise ValueError(
-            f"check {check.name!r}: expected exactly one of {', '.join(CHECK_KINDS)}; got {len(given)}"
-        )
-    return given[0]
-
-
-_FIELDS = ("success_rate", "failure_rate", "cost", "latency", "tool_failures", "ratio")
-
-
 def active_checks(spec: RolloutSpec) -> tuple[CheckSpec, ...]:
     """The checks that run: those given; else the defaults, but for a self-tuning rollout, whose failure rate is the check."""
     return spec.analysis.checks if spec.strategy.self_tuning else spec.analysis.effective_checks()
@@ -56,7 +39,7 @@ def queries(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
     """Every counter a rollout needs, each once."""
     wanted: dict[CounterQuery, None] = {}
     for check in active_checks(spec):
-        kind, member = kind_and_spec(check)
+        kind, member = check.member
         wanted.update(dict.fromkeys(REGISTRY[kind][0](member)))
     return (
         tuple(wanted)
@@ -79,22 +62,23 @@ def run_checks(snapshot: Snapshot) -> tuple[CheckResult, ...]:
     candidate, stable = snapshot.status.candidate, snapshot.status.stable
     if candidate is None or stable is None:
         return ()
-    evidence = snapshot.evidence
-    results = []
-    for check in active_checks(snapshot.spec):
-        kind, spec = kind_and_spec(check)
-        if isinstance(evidence, Unavailable):
-            result = CheckResult(check.name, Verdict.INCONCLUSIVE, reason=f"no evidence: {evidence.reason}")
-        else:
-            given = CheckInput(
-                name=check.name,
-                candidate=evidence.pooled(candidate.version, recent=True),
-                comparator=evidence.pooled(stable.version, recent=True),
-                minimum_samples=snapshot.spec.analysis.minimum_samples,
-            )
-            result = REGISTRY[kind][1](spec, given)
-        results.append(result.as_dry_run() if check.dry_run else result)
-    return tuple(results)
+    evidence, checks = snapshot.evidence, active_checks(snapshot.spec)
+    if isinstance(evidence, Unavailable):
+        reason = f"no evidence: {evidence.reason}"
+        results = [CheckResult(check.name, Verdict.INCONCLUSIVE, reason) for check in checks]
+    else:
+        ours, theirs = (evidence.pooled(one.version, recent=True) for one in (candidate, stable))
+        minimum = snapshot.spec.analysis.minimum_samples
+        results = [_judged(check, CheckInput(check.name, ours, theirs, minimum)) for check in checks]
+    return tuple(
+        result.as_dry_run() if check.dry_run else result
+        for check, result in zip(checks, results, strict=True)
+    )
+
+
+def _judged(check: CheckSpec, given: CheckInput) -> CheckResult:
+    kind, spec = check.member
+    return REGISTRY[kind][1](spec, given)
 
 
 __all__ = [
@@ -104,7 +88,6 @@ __all__ = [
     "CheckResult",
     "Verdict",
     "active_checks",
-    "kind_and_spec",
     "queries",
     "run_checks",
     "sample_metric",
