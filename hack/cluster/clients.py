@@ -1,12 +1,13 @@
-"""kubectl and helm: the user's own where they are recent enough, else built here.
+"""kubectl, helm and kind: the user's own where they are recent enough, else built here.
 
 An installed kubectl may be years older than the server; versions further apart than one minor are not
-supported.
+supported. An old kind can't load images into nodes of today's.
 """
 
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from hack.cluster import tools
@@ -14,8 +15,12 @@ from hack.cluster.commands import attempt
 from hack.cluster.settings import Settings, child_environment, kubernetes_version
 
 CLIENTS = ("kubectl", "helm")
-OLDEST_HELM = (3, 14)
-_ASK = {"kubectl": ("version", "--client", "-o", "json"), "helm": ("version", "--template", "{{.Version}}")}
+OLDEST = {"helm": (3, 14), "kind": (0, 27)}
+_ASK = {
+    "kubectl": ("version", "--client", "-o", "json"),
+    "helm": ("version", "--template", "{{.Version}}"),
+    "kind": ("version",),
+}
 
 
 def version_in(text: str) -> tuple[int, int] | None:
@@ -28,8 +33,8 @@ def recent_enough(name: str, version: tuple[int, int] | None, *, server: tuple[i
     """Whether a client of this version may be used with a server of that one."""
     if version is None:
         return False
-    if name == "helm":
-        return version >= OLDEST_HELM
+    if name in OLDEST:
+        return version >= OLDEST[name]
     return version[0] == server[0] and abs(version[1] - server[1]) <= 1
 
 
@@ -53,9 +58,9 @@ def client(settings: Settings, name: str) -> Path:
     return built if built.exists() else installed(settings, name) or built
 
 
-def lacking(settings: Settings) -> list[str]:
+def lacking(settings: Settings, names: Sequence[str] = CLIENTS) -> list[str]:
     """The clients that have to be built."""
-    return [name for name in CLIENTS if not client(settings, name).exists()]
+    return [name for name in names if not client(settings, name).exists()]
 
 
 def link_clients(settings: Settings) -> Path:

@@ -153,11 +153,15 @@ def go_version(text: str) -> tuple[int, int] | None:
 
 
 def require_go() -> None:
-    """Programs are built here, so Go has to be; raises with what to install."""
+    """Programs are built here, so Go has to be; raises with what to install.
+
+    With a container engine only clients are built, and only those that are missing or too old.
+    """
     wanted = ".".join(map(str, MINIMUM_GO))
     if shutil.which("go") is None:
         raise ClusterError(
-            f"Go {wanted} or newer builds the cluster's programs, and no `go` is on PATH: install Go."
+            f"Go {wanted} or newer builds the cluster's programs, and no `go` is on PATH: install Go"
+            " (with docker or podman, a recent kind, kubectl and helm on PATH do as well)."
         )
     seen = go_version(attempt(["go", "version"]).stdout)
     if seen is None or seen < MINIMUM_GO:

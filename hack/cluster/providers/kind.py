@@ -1,7 +1,6 @@
 """The provider for machines with a container engine: kind, at the Kubernetes minor the native cluster has."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,7 +41,7 @@ class Kind:
         """First kind and kubectl where they are missing, then the cluster; a half-made one is removed first."""
         if self.health().ready:
             return []
-        lacking = [*([] if shutil.which("kind") else ["kind"]), *clients.lacking(self._settings)]
+        lacking = clients.lacking(self._settings, ("kind", *clients.CLIENTS))
         clear = [Step("remove a half-made cluster", self._delete)] if self._exists() else []
         return [
             *tools.build_steps(self._settings, lacking),
@@ -107,7 +106,7 @@ class Kind:
         return CLUSTER_NAME in listing.stdout.split()
 
     def _kind(self) -> str:
-        return shutil.which("kind") or str(tools.program_path(self._settings, "kind"))
+        return str(clients.client(self._settings, "kind"))
 
     def _environment(self) -> dict[str, str]:
         extra = {"KIND_EXPERIMENTAL_PROVIDER": "podman"} if self._engine == "podman" else {}

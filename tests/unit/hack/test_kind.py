@@ -15,6 +15,7 @@ case "$(basename "$0") $*" in
   "kind get clusters") cat "$EXISTING";;
   "kubectl version"*) echo '{"clientVersion": {"gitVersion": "v1.36.0"}}';;
   "helm version"*) echo v4.0.0;;
+  "kind version"*) echo "kind v${KIND_VERSION:-0.32.0} go1.26.0 linux/amd64";;
   "kubectl"*) exit 1;;
 esac
 """
@@ -49,7 +50,8 @@ def calls(folder: Path) -> list[str]:
 def run(provider: Kind, folder: Path) -> list[str]:
     for step in provider.up_steps():
         step.action(folder / "log")
-    return [line for line in calls(folder) if line.startswith("kind ") and "get clusters" not in line]
+    asked = ("kind get clusters", "kind version")
+    return [line for line in calls(folder) if line.startswith("kind ") and not line.startswith(asked)]
 
 
 def test_a_new_cluster_has_our_name_our_image_and_our_kubeconfig(programs: Path) -> None:
@@ -78,15 +80,28 @@ def test_images_go_into_our_cluster_only(programs: Path) -> None:
     assert f"kind load image-archive /a.tar --name {CLUSTER_NAME}" in calls(programs)
 
 
+def test_a_kind_that_is_too_old_is_built_anew(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def first(version: str) -> str:
+        monkeypatch.setenv("KIND_VERSION", version)
+        return Kind(settings(programs), engine="docker").up_steps()[0].title
+
+    assert first("0.26.0") == "build kind from source"
+    assert first("0.27.0") == "create the kind cluster"
+
+
 def test_a_failing_kind_is_an_error(programs: Path) -> None:
-    (programs / "bin/kind").write_text("#!/bin/sh\n[ $1 = get ] || exit 7\n", encoding="utf-8")
+    script = "#!/bin/sh\n[ $1 = version ] && echo v0.32.0\n[ $1 != create ] || exit 7\n"
+    (programs / "bin/kind").write_text(script, encoding="utf-8")
     with pytest.raises(CommandError) as raised:
         run(Kind(settings(programs), engine="docker"), programs)
     assert raised.value.code == 7
 
 
 def test_podman_is_told_to_kind(programs: Path) -> None:
-    script = '#!/bin/sh\necho "$KIND_EXPERIMENTAL_PROVIDER" >> "$CALLS"\n'
+    script = (
+        "#!/bin/sh\n[ $1 = version ] && echo v0.32.0 && exit\n"
+        'echo "$KIND_EXPERIMENTAL_PROVIDER" >> "$CALLS"\n'
+    )
     (programs / "bin/kind").write_text(script, encoding="utf-8")
     Kind(settings(programs), engine="podman").load(Path("/a.tar"), programs / "log")
     assert calls(programs) == ["podman"]
