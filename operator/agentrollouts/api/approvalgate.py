@@ -29,7 +29,7 @@ class CohortEvidence(SpecModel):
         default="", description="Mean cost of a task in US dollars."
     )
     p95_latency_seconds: Annotated[str, Field(max_length=24)] = Field(
-        default="", description="95 of 100 tasks took at most this many seconds."
+        default="", description="95 of 100 tasks took at most this many seconds: a bucket edge."
     )
     tool_success_rate: Annotated[str, Field(max_length=16)] = Field(
         default="", description="Share of tool calls that succeeded, such as 99.1%."

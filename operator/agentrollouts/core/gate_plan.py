@@ -11,7 +11,10 @@ from agentrollouts.api.approvalgate import (
     GatePhase,
 )
 from agentrollouts.api.scalars import format_percent
-from agentrollouts.core.checks import CheckResult
+from agentrollouts.core.checks import TASKS, CheckResult
+from agentrollouts.core.checks.cost import COST
+from agentrollouts.core.checks.latency import BUCKETS
+from agentrollouts.core.checks.tool_failures import CALLS
 from agentrollouts.core.conditions import condition
 from agentrollouts.core.decision import AwaitApproval, Decision, Promote, Rollback, Start, Withdraw
 from agentrollouts.core.evidence import Totals, Unavailable, sum_of
@@ -145,17 +148,29 @@ def _evidence(snapshot: Snapshot) -> tuple[CohortEvidence, ...]:
 
 
 def _row(version: str, cohort: str, totals: Totals) -> CohortEvidence:
-    n = sum_of(totals, "agent_tasks_total")
-    calls = sum_of(totals, "agent_tool_calls_total")
+    """What was read of the cohort; a number that no check asks for stays empty instead of being 0."""
+    read = {cell.metric for cell in totals}
+    n = sum_of(totals, TASKS.metric)
+    calls = sum_of(totals, CALLS.metric)
     return CohortEvidence.model_validate(
         {
             "cohort": cohort,
             "version": version,
             "tasks": int(n),
-            "success_rate": f"{sum_of(totals, 'agent_tasks_total', 'success') / n:.1%}" if n else "",
-            "mean_cost_usd": f"{sum_of(totals, 'agent_task_cost_usd_total') / n:.6f}" if n else "",
-            "tool_success_rate": f"{sum_of(totals, 'agent_tool_calls_total', 'success') / calls:.1%}"
-            if calls
-            else "",
+            "success_rate": f"{sum_of(totals, TASKS.metric, 'success') / n:.1%}" if n else "",
+            "mean_cost_usd": f"{sum_of(totals, COST.metric) / n:.6f}" if n and COST.metric in read else "",
+            "p95_latency_seconds": _p95(totals),
+            "tool_success_rate": f"{sum_of(totals, CALLS.metric, 'success') / calls:.1%}" if calls else "",
         }
     )
+
+
+def _p95(totals: Totals) -> str:
+    """The smallest bucket edge that 95 of 100 tasks stayed within: a count, not a guess between two edges."""
+    counts = {cell.value: n for cell, n in totals.items() if cell.metric == BUCKETS.metric}
+    n = counts.get("+Inf", 0.0)
+    if not n:
+        return ""
+    edges = sorted((edge for edge in counts if edge != "+Inf"), key=float)
+    within = next((edge for edge in edges if counts[edge] >= 0.95 * n), None)
+    return within if within is not None else f"more than {edges[-1]}" if edges else ""
