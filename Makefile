@@ -39,7 +39,7 @@ cluster-status: setup ## Say how the cluster is (exit code 1: not usable)
 images: cluster ## Build what changed of the images and put it into the cluster
 	@$(RUN) -m hack.cluster images
 
-demo: images ## The whole story on a real cluster, about five minutes (KEEP=1 leaves it running)
+demo: setup ## The whole story on a real cluster, about five minutes (KEEP=1 leaves it running)
 	@$(WITH_CLIENTS) $(RUN) -m hack.demo
 
 test: fast integration lifecycle e2e ## Everything: lint, types, layers, unit to e2e on a real cluster

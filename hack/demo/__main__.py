@@ -1,4 +1,7 @@
-"""``python -m hack.demo``: the story on a cluster that is up and has the chart; exits 1 if anything it promises isn't so."""
+"""``python -m hack.demo``: a cluster, images, the chart and the story; exits 1 if anything it promises isn't so.
+
+Afterwards the machine, or the user's cluster, is as it was before; with KEEP=1, or where something went wrong, all stays.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,38 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hack.demo import install, manifests, screen, story
+from hack.cluster.__main__ import main as cluster
+from hack.demo import install, manifests, screen, story, traces
 from hack.demo.kubectl import Kubectl, KubectlError, Watch
 
 CHAPTERS = (story.first_version, story.better_version, story.worse_version, story.crashing_version)
 
 
 def main() -> int:
-    """Tell the story."""
+    """Make what is needed, tell the story, and leave no trace."""
     options = _options()
     console = Console()
+    was_up = traces.cluster_is_up()
+    if cluster(["up"]) or cluster(["images"]):
+        return 1
     kubectl = Kubectl(options.kubectl, options.kubeconfig, options.namespace)
     try:
+        found = traces.look(kubectl, options.helm, cluster=was_up)
         install.chart(console, kubectl, options.helm)
         install.namespace(kubectl)
     except (KubectlError, install.InstallError) as error:
         console.print(f"[bold red]The chart could not be installed:[/] {error}")
         return 1
+    holds = tell(console, kubectl)
+    if options.keep or not holds:
+        invite(console, options)
+    else:
+        traces.remove(console, kubectl, options.helm, found)
+    return 0 if holds else 1
+
+
+def tell(console: Console, kubectl: Kubectl) -> bool:
+    """The story; whether everything came as promised."""
     stage = story.Stage(kubectl, console, install.PROMETHEUS)
     watch = Watch(kubectl, "agentroutes", stage.saw_route)
     watch.start()
@@ -37,20 +55,16 @@ def main() -> int:
         facts = story.reckoning(stage)
     except (story.StoryError, KubectlError) as error:
         console.print(f"[bold red]The demo failed:[/] {error}")
-        return 1
+        return False
     finally:
         watch.stop()
     console.print(screen.result_table(facts))
     console.print(f"[dim]{time.monotonic() - began:.0f} s[/]")
-    if options.keep:
-        invite(console, options)
-    else:
-        kubectl.run("delete", "namespace", options.namespace, "--wait=false")
-    return 0 if all(fact.holds for fact in facts) else 1
+    return all(fact.holds for fact in facts)
 
 
 def invite(console: Console, options: argparse.Namespace) -> None:
-    """What to try on a cluster that was kept."""
+    """What to look at on a cluster that was kept."""
     prefix = f"{options.kubectl} --kubeconfig {options.kubeconfig} -n {options.namespace}"
     console.print("The cluster stays. Try:", style="bold")
     for line in (
