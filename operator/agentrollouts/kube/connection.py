@@ -1,16 +1,19 @@
-"""Requests to the API server, in two lanes that never wait for each other.
+"""Requests to the API server, in two lanes: the urgent one never waits for the other.
 
 The generated API classes and models aren't used: what is sent and read here are plain mappings, so a write costs one
 serialization and the models are never imported. What is used of the official client is what is hard to get right:
 kubeconfig files, certificates, exec plugins, and service account tokens that rotate.
 
 Each lane has its own connection pool and its own bound on requests in flight, so the route write of a rollback never
-stands behind a thousand status writes. There is no limit on the rate: the API server's own fairness decides.
+stands behind a thousand status writes. While such writes are under way the others let them go first: forty candidates that
+fail at one moment lose their traffic before anybody tells why. There is no limit on the rate: the API server's own fairness
+decides.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +28,11 @@ from agentrollouts.kube.answers import RETRIED, failure, parsed, retry_after
 from agentrollouts.ports import GoneError, TransientError
 
 Lane = Literal["ordinary", "urgent"]
-IN_FLIGHT: Mapping[Lane, int] = {"ordinary": 16, "urgent": 64}
-"""Requests a lane has in flight at most; also the size of its connection pool."""
+IN_FLIGHT: Mapping[Lane, int] = {"ordinary": 16, "urgent": 16}
+"""Requests a lane has in flight at most; also the size of its connection pool. A write takes milliseconds, a new
+connection's handshake about as long: more of them at once would make a burst slower."""
+URGENT_FIRST = 1.0
+"""Seconds an ordinary request lets urgent ones go before it, at most."""
 ATTEMPTS = 2
 """Tries of one request: the scheduler's own backoff is for what takes longer."""
 TIMEOUT = 5.0
@@ -91,12 +97,16 @@ class Connection:
         configuration: Configuration,
         *,
         timeout: float = TIMEOUT,
+        urgent_first: float = URGENT_FIRST,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         configuration.retries = None
         self._configuration = configuration
         self._timeout = timeout
+        self._urgent_first = urgent_first
         self._pause = pause
+        self._urgent = 0
+        self._calm = asyncio.Event()
         self._rest: dict[Lane, Any] = {}
         self._slots = {lane: asyncio.Semaphore(limit) for lane, limit in IN_FLIGHT.items()}
 
@@ -120,6 +130,25 @@ class Connection:
             TransientError: the server couldn't be reached or couldn't serve the request in time.
             TerminalError: the server refuses the request for good.
         """
+        if lane == "ordinary":
+            await self._let_urgent_go()
+            return await self._in_turn(request, lane)
+        self._urgent += 1
+        self._calm.clear()
+        try:
+            return await self._in_turn(request, lane)
+        finally:
+            self._urgent -= 1
+            if not self._urgent:
+                self._calm.set()
+
+    async def _let_urgent_go(self) -> None:
+        if self._urgent:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._urgent_first):
+                    await self._calm.wait()
+
+    async def _in_turn(self, request: Request, lane: Lane) -> Mapping[str, Any]:
         async with self._slots[lane]:
             try:
                 async with asyncio.timeout(self._timeout):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -37,8 +38,9 @@ class Server:
     async def pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    def connect(self, *, timeout: float = 5.0) -> Connection:
-        return Connection(Configuration(host=self.url), timeout=timeout, pause=self.pause)
+    def connect(self, *, timeout: float = 5.0, urgent_first: float = 5.0) -> Connection:
+        configuration = Configuration(host=self.url)
+        return Connection(configuration, timeout=timeout, urgent_first=urgent_first, pause=self.pause)
 
 
 @pytest_asyncio.fixture
@@ -199,3 +201,51 @@ async def test_an_urgent_write_never_waits_for_ordinary_ones(server: Server) -> 
     ended.set()
     await asyncio.gather(*ordinary)
     await connection.close()
+
+
+@dataclass
+class Beside:
+    """An urgent write that is under way, and an ordinary one sent after it."""
+
+    urgent: asyncio.Task[object]
+    ordinary: asyncio.Task[object]
+    ended: asyncio.Event
+
+
+@asynccontextmanager
+async def beside(server: Server, *, urgent_first: float) -> AsyncIterator[Beside]:
+    arrived, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        if request.method == "PATCH":
+            arrived.set()
+            await ended.wait()
+        return web.json_response({})
+
+    server.answers = [slow]
+    connection = server.connect(urgent_first=urgent_first)
+    urgent = asyncio.create_task(connection.send(PATCH, lane="urgent"))
+    await arrived.wait()
+    yield Beside(urgent, asyncio.create_task(connection.send(GET)), ended)
+    await connection.close()
+
+
+@pytest.mark.asyncio
+async def test_an_ordinary_write_lets_an_urgent_one_go_first(server: Server) -> None:
+    async with beside(server, urgent_first=60) as both:
+        other = server.connect()
+        for _ in range(5):  # as long as the ordinary one would take, several times over
+            await other.send(GET)
+        await other.close()
+        assert not both.ordinary.done()
+        both.ended.set()
+        await asyncio.gather(both.urgent, both.ordinary)
+
+
+@pytest.mark.asyncio
+async def test_an_urgent_write_that_hangs_holds_nobody_up_for_long(server: Server) -> None:
+    async with beside(server, urgent_first=0.01) as both:
+        await both.ordinary
+        assert not both.urgent.done()
+        both.ended.set()
+        await both.urgent
