@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 
 from hack.cluster import clients, packages, tools
 from hack.cluster import kwok as fake_nodes
-from hack.cluster.choice import forget, provider_of, remember
+from hack.cluster.choice import forget, provider_of, refuse_second, remember
 from hack.cluster.errors import ClusterError
 from hack.cluster.images.building import image_steps, loaded, write_record
 from hack.cluster.images.catalogue import IMAGES
@@ -36,6 +36,7 @@ def up(settings: Settings, _: argparse.Namespace) -> int:
     """Make the cluster, or say that it is there."""
     provider = provider_of(settings)
     print(f"cluster provider: {provider.name}", flush=True)
+    refuse_second(settings, provider.name)
     _announce(provider.missing_packages())
     remember(settings, provider.name)
     steps = provider.up_steps()

@@ -33,9 +33,16 @@ class Findings:
         return f"{engine}; the system is {self.system}; this user is {'' if self.root else 'not '}root"
 
 
+def _answers(engine: str) -> bool:
+    """Whether an engine answers under its own name: podman's stand-in for docker isn't docker to kind."""
+    if attempt([engine, "info"], timeout=20).returncode != 0:
+        return False
+    return engine != "docker" or attempt([engine, "--version"]).stdout.startswith("Docker version")
+
+
 def look() -> Findings:
     """Ask the machine; a docker client without its engine answers `docker --version`, not `docker info`."""
-    engine = next((name for name in ENGINES if attempt([name, "info"], timeout=20).returncode == 0), None)
+    engine = next((name for name in ENGINES if _answers(name)), None)
     return Findings(engine=engine, system=platform.system(), root=os.geteuid() == 0)
 
 
@@ -70,6 +77,17 @@ def asked_or_remembered(settings: Settings) -> str:
     if settings.provider == "auto" and path.exists():
         return path.read_text(encoding="utf-8").strip()
     return settings.provider
+
+
+def refuse_second(settings: Settings, name: str) -> None:
+    """One checkout, one cluster: both would be reached through one kubeconfig, and one would be forgotten."""
+    path = _memory(settings)
+    other = path.read_text(encoding="utf-8").strip() if path.exists() else name
+    if name not in {other, "existing"}:
+        raise ClusterError(
+            f"This checkout has a {other} cluster, and a {name} one is asked for: "
+            f"`make cluster-down CLUSTER={other}` first."
+        )
 
 
 def remember(settings: Settings, name: str) -> None:

@@ -15,7 +15,7 @@ from hack.cluster.commands import attempt
 from hack.cluster.settings import Settings, child_environment, kubernetes_version
 
 CLIENTS = ("kubectl", "helm")
-OLDEST = {"helm": (3, 14), "kind": (0, 27)}
+OLDEST = {"helm": (3, 14), "kind": (0, 32)}
 _ASK = {
     "kubectl": ("version", "--client", "-o", "json"),
     "helm": ("version", "--template", "{{.Version}}"),

@@ -112,7 +112,7 @@ class Existing:
                 f"does it (the path of an archive, as of `docker save`, is added to it); {archive} is the first."
             )
         if command:
-            run_logged(command, log=log)
+            run_logged(command, log=log, environment=self._environment())
 
     def ctr(self) -> Sequence[str]:
         """None: the nodes are the user's."""
@@ -121,6 +121,11 @@ class Existing:
     def held_images(self) -> set[str]:
         """Nobody can be asked for all kinds of clusters, so none: images are loaded anew."""
         return set()
+
+    def _environment(self) -> dict[str, str]:
+        """Kind looks for docker first, also where that is a client without its engine; what the user set is kept."""
+        kind = {"KIND_EXPERIMENTAL_PROVIDER": self._engine} if self._engine else {}
+        return {**kind, **os.environ}
 
     def _context(self) -> str:
         content = yaml.safe_load(self.kubeconfig().read_text(encoding="utf-8"))

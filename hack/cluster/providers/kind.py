@@ -1,11 +1,11 @@
 """The provider for machines with a container engine: kind, at the Kubernetes minor the native cluster has."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from hack.cluster import clients, tools
-from hack.cluster.commands import attempt, run_logged
+from hack.cluster.commands import attempt, output_of, run_logged
+from hack.cluster.errors import ClusterError
 from hack.cluster.images.engines import Builder, Engine
 from hack.cluster.packages import Package
 from hack.cluster.progress import Step
@@ -17,13 +17,18 @@ READY = "120s"
 
 
 class Kind:
-    """A kind cluster of our own name; `engine` is docker or podman, whichever answered."""
+    """A kind cluster of our own name; `engine` is docker or podman, whichever answered.
+
+    `.state/kind` says that this checkout made, or began to make, the cluster, and with which engine.
+    """
 
     name = "kind"
 
     def __init__(self, settings: Settings, *, engine: str) -> None:
         self._settings = settings
-        self._engine = engine
+        self._mark = settings.state / "kind"
+        # Another engine may have been started since the cluster was made.
+        self._engine = self._mark.read_text(encoding="utf-8").strip() if self._mark.exists() else engine
 
     def kubeconfig(self) -> Path:
         """The project's own kubeconfig, which kind writes."""
@@ -39,10 +44,16 @@ class Kind:
 
     def up_steps(self) -> list[Step]:
         """First kind and kubectl where they are missing, then the cluster; a half-made one is removed first."""
-        if self.health().ready:
+        exists = self._exists()
+        if exists and self.health().ready:
             return []
+        if exists and not self._mark.exists():
+            raise ClusterError(
+                f"A kind cluster `{CLUSTER_NAME}` runs that this checkout did not make: most likely another "
+                "checkout's. `make cluster-down` (from any checkout) ends it; then run this again."
+            )
         lacking = clients.lacking(self._settings, ("kind", *clients.CLIENTS))
-        clear = [Step("remove a half-made cluster", self._delete)] if self._exists() else []
+        clear = [Step("remove a half-made cluster", self._delete)] if exists else []
         return [
             *tools.build_steps(self._settings, lacking),
             *clear,
@@ -51,7 +62,10 @@ class Kind:
 
     def down_steps(self) -> list[Step]:
         """Delete the cluster and the kubeconfig that named it."""
-        return [Step("delete the kind cluster", self._delete)] if self._exists() else []
+        if not self._exists():
+            return []
+        build = tools.build_steps(self._settings, clients.lacking(self._settings, ("kind",)))
+        return [*build, Step("delete the kind cluster", self._delete)]
 
     def health(self) -> Health:
         """What the cluster says of itself."""
@@ -90,7 +104,13 @@ class Kind:
 
     def _create(self, log: Path) -> None:
         self.kubeconfig().parent.mkdir(parents=True, exist_ok=True)
+        self._mark.write_text(f"{self._engine}\n", encoding="utf-8")
         run_logged(self.create_command(), log=log, environment=self._environment())
+        # Where the wait runs out, kind warns and ends with code 0.
+        health = self.health()
+        if not health.ready:
+            seen = health.facts.get("nodes") or health.facts.get("cluster")
+            raise ClusterError(f"the kind cluster should be ready after {READY} and is not: {seen}")
 
     def _delete(self, log: Path) -> None:
         command = [self._kind(), "delete", "cluster", "--name", CLUSTER_NAME]
@@ -98,16 +118,16 @@ class Kind:
             [*command, "--kubeconfig", str(self.kubeconfig())], log=log, environment=self._environment()
         )
         self.kubeconfig().unlink(missing_ok=True)
+        self._mark.unlink(missing_ok=True)
 
     def _exists(self) -> bool:
-        if not Path(self._kind()).exists():
-            return False
-        listing = attempt([self._kind(), "get", "clusters"], environment=self._environment())
-        return CLUSTER_NAME in listing.stdout.split()
+        """The engine is asked, not kind: it answers also where kind was removed from the cache since."""
+        label = f"label=io.x-k8s.kind.cluster={CLUSTER_NAME}"
+        command = [self._engine, "ps", "--all", "--quiet", "--filter", label]
+        return bool(output_of(command, environment=self._environment()).strip())
 
     def _kind(self) -> str:
         return str(clients.client(self._settings, "kind"))
 
     def _environment(self) -> dict[str, str]:
-        extra = {"KIND_EXPERIMENTAL_PROVIDER": "podman"} if self._engine == "podman" else {}
-        return {**child_environment(self._settings), **extra, "PATH": os.environ.get("PATH", "")}
+        return child_environment(self._settings, {"KIND_EXPERIMENTAL_PROVIDER": self._engine})

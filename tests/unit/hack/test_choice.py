@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hack.cluster.choice import Findings, choose, forget, provider_of, remember
+from hack.cluster.choice import Findings, choose, forget, provider_of, refuse_second, remember
 from hack.cluster.errors import ClusterError, NoProviderError
 from hack.cluster.settings import read_settings
 
@@ -69,3 +69,13 @@ def test_the_cluster_that_is_up_is_found_again_whatever_was_started_meanwhile(tm
     assert provider_of(asked, findings(engine="docker")).name == "kind"
     forget(settings)
     assert provider_of(settings, findings(engine="docker")).name == "kind"
+
+
+def test_a_second_cluster_of_another_kind_is_refused(tmp_path: Path) -> None:
+    settings = read_settings({"AGENT_ROLLOUTS_STATE": str(tmp_path)})
+    refuse_second(settings, "kind")
+    remember(settings, "native")
+    refuse_second(settings, "native")
+    refuse_second(settings, "existing")
+    with pytest.raises(ClusterError, match="make cluster-down CLUSTER=native"):
+        refuse_second(settings, "kind")
