@@ -57,6 +57,7 @@ type: setup ## Types
 	@.venv/bin/mypy
 
 unit: setup ## Unit, property, contract and data plane tests (no cluster)
+	@$(RUN) -m hack.cluster tools helm
 	@$(RUN) -m hack.prometheus
 	@$(WITH_CLIENTS) $(RUN) -m pytest tests --ignore=tests/integration --ignore=tests/e2e --ignore=tests/scale --ignore=tests/lifecycle
 
