@@ -44,7 +44,7 @@ demo: setup ## The whole story on a real cluster, about five minutes (KEEP=1 lea
 
 test: fast integration lifecycle e2e ## Everything: lint, types, layers, unit to e2e on a real cluster
 
-fast: lint type unit ## What needs no cluster: under a minute
+fast: lint type unit ## What needs no cluster, in a few minutes
 
 lint: setup ## Style and layers
 	@.venv/bin/ruff check .
