@@ -86,7 +86,7 @@ def refuse_second(settings: Settings, name: str) -> None:
     if name not in {other, "existing"}:
         raise ClusterError(
             f"This checkout has a {other} cluster, and a {name} one is asked for: "
-            f"`make cluster-down CLUSTER={other}` first."
+            f"`make cluster-down CLUSTER={other}` first; where that one is gone with its engine, delete {path}."
         )
 
 
