@@ -29,7 +29,7 @@ def main() -> int:
         return 1
     kubectl = Kubectl(options.kubectl, options.kubeconfig, options.namespace)
     try:
-        found = traces.look(kubectl, options.helm, cluster=was_up)
+        found = traces.look(kubectl, options.helm, was_up=was_up)
         install.chart(console, kubectl, options.helm)
         install.namespace(kubectl)
     except (KubectlError, install.InstallError) as error:

@@ -20,8 +20,8 @@ class Found:
     """What was there before. ``definitions`` are the names of our CRDs."""
 
     cluster: bool
-    release: bool = False
-    definitions: frozenset[str] = frozenset()
+    release: bool
+    definitions: frozenset[str]
 
 
 def cluster_is_up() -> bool:
@@ -32,10 +32,10 @@ def cluster_is_up() -> bool:
         return False  # whoever makes one will say what is wrong
 
 
-def look(kubectl: Kubectl, helm: str, *, cluster: bool) -> Found:
+def look(kubectl: Kubectl, helm: str, *, was_up: bool) -> Found:
     """What is on a cluster that is up."""
     releases = install.run(helm, kubectl.kubeconfig, "list", "-q", "-n", install.RELEASE).split()
-    return Found(cluster, install.RELEASE in releases, _definitions(kubectl))
+    return Found(was_up, install.RELEASE in releases, _definitions(kubectl))
 
 
 def _definitions(kubectl: Kubectl) -> frozenset[str]:

@@ -131,3 +131,8 @@ Decision = (
     | SetManually
     | Complete
 )
+
+
+def is_urgent(decision: Decision) -> bool:
+    """Whether the route is written before anything else whatsoever."""
+    return isinstance(decision, (Rollback, Undo))

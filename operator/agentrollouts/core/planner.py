@@ -23,6 +23,7 @@ from agentrollouts.core.decision import (
     Rollback,
     SetManually,
     Undo,
+    is_urgent,
 )
 from agentrollouts.core.gate_plan import gate_actions
 from agentrollouts.core.gates import GateState, Opened, gate_state
@@ -62,7 +63,7 @@ def make_plan(
     route, route_actions = _route(replace(snapshot, status=moved), intent, decision)
     status = _report(snapshot, moved, results, decision)
     status = status.model_copy(update={"shares": shares(route, snapshot.status.shares)})
-    late = snapshot.unreported and bool(route_actions) and not _urgent(decision)
+    late = snapshot.unreported and bool(route_actions) and not is_urgent(decision)
     told = status == snapshot.status and not snapshot.unreported
     return Plan(
         actions=(
@@ -91,11 +92,6 @@ def check_rails(snapshot: Snapshot, gate: GateState, decision: Decision) -> None
         )
 
 
-def _urgent(decision: Decision) -> bool:
-    """Whether the route is written before anything else whatsoever."""
-    return isinstance(decision, (Rollback, Undo))
-
-
 def _moved(snapshot: Snapshot, intent: Intent | None, gate: GateState) -> RolloutStatus:
     if intent is None:
         return snapshot.status
@@ -115,7 +111,7 @@ def _route(
     old = after.route
     if old is not None and intent is None and same_traffic(old.spec, wanted):
         return old.spec, ()
-    action = SetRoute(wanted, old.resource_version if old else None, urgent=_urgent(decision))
+    action = SetRoute(wanted, old.resource_version if old else None, urgent=is_urgent(decision))
     reverted = old is not None and intent is None and old.spec.arms != wanted.arms
     notice = (
         (Emit("WeightsReverted", "somebody changed the shares on the route; they were put back", "Warning"),)

@@ -11,9 +11,9 @@ from agentrollouts.core.snapshot import Snapshot
 
 
 def _outcomes(snapshot: Snapshot) -> tuple[float, float] | None:
-    """(failed, all) outcomes of the candidate in the window; None where there is no evidence at all."""
+    """(failed, all) outcomes of the candidate in the window; None without evidence, or where nothing tunes itself by them."""
     evidence, candidate = snapshot.evidence, snapshot.status.candidate
-    if isinstance(evidence, Unavailable) or candidate is None:
+    if snapshot.spec.strategy.self_tuning is None or isinstance(evidence, Unavailable) or candidate is None:
         return None
     totals = evidence.pooled(candidate.version, recent=True)
     return sum_of(totals, TASKS.metric, "failure"), sum_of(totals, TASKS.metric)
@@ -21,8 +21,7 @@ def _outcomes(snapshot: Snapshot) -> tuple[float, float] | None:
 
 def toward_failure(snapshot: Snapshot) -> float:
     """How far the failure rate is on the way to the limit, from 0 to 1; 0 without enough outcomes."""
-    tuning = snapshot.spec.strategy.self_tuning
-    outcomes = _outcomes(snapshot) if tuning is not None else None
+    tuning, outcomes = snapshot.spec.strategy.self_tuning, _outcomes(snapshot)
     if tuning is None or outcomes is None or outcomes[1] < tuning.minimum_samples:
         return 0.0
     return part_of(outcomes[0] / outcomes[1], tuning.rollback_above / 10_000)
@@ -31,7 +30,7 @@ def toward_failure(snapshot: Snapshot) -> float:
 def rollback(snapshot: Snapshot) -> Rollback | Advance | Hold | None:
     """Straight to the floor when the failure rate is above the limit; a floor above zero keeps that share and goes on looking."""
     tuning, candidate = snapshot.spec.strategy.self_tuning, snapshot.status.candidate
-    outcomes = _outcomes(snapshot) if tuning is not None else None
+    outcomes = _outcomes(snapshot)
     if tuning is None or candidate is None or outcomes is None:
         return None
     failed, n = outcomes

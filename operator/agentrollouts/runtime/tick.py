@@ -15,7 +15,7 @@ import structlog
 
 from agentrollouts.core.checks import CheckResult, run_checks
 from agentrollouts.core.decide import decide
-from agentrollouts.core.decision import Decision, Rollback, Undo, Withdraw
+from agentrollouts.core.decision import Decision, Rollback, Undo, Withdraw, is_urgent
 from agentrollouts.core.gates import gate_state
 from agentrollouts.core.plan import Emit, PatchRolloutStatus, Plan, SetRoute
 from agentrollouts.core.planner import make_plan, settled
@@ -186,9 +186,8 @@ class Ticker:
         The plan that is returned is the one carried out.
         """
         place, began = item.meta.place, self.monotonic()
-        urgent = isinstance(decision, (Rollback, Undo))
         try:
-            if urgent:
+            if is_urgent(decision):
                 await self.executor.carry_out(plan, key, item.meta.uid)
                 self.telemetry.rollback_seconds.observe(self.monotonic() - began)
                 return plan
