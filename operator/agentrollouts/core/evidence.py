@@ -40,8 +40,7 @@ class Point(NamedTuple):
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """Raw samples of one counter of one rollout's agent, oldest first."""
 
     query: CounterQuery
@@ -102,8 +101,11 @@ def sum_of(totals: Totals, metric: str, *values: str) -> float:
 
 @dataclass(slots=True)
 class _Counter:
+    """Where a counter stood, and the sum it adds to."""
+
     last: float
-    counted: float = 0.0
+    cells: dict[Cell, float]
+    cell: Cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,56 +148,48 @@ class Accumulator:
             forgotten = newcomer and series.key.version != newcomer and series.key.version not in seen_before
             if not before and forgotten and series.points:
                 before = [series.points[0]]
-            self._counters[series.query, series.key] = _Counter(last=before[-1].value if before else 0.0)
-            self._fold(series.query, series.key, series.points[len(before) :])
+            counter = self._counter(series.query, series.key)
+            counter.last = before[-1].value if before else 0.0
+            _fold(counter, series.points[len(before) :])
 
     def add(self, current: Iterable[Series]) -> None:
         """Fold in the newest samples."""
-        for series in current:
-            self._fold(series.query, series.key, series.points)
+        counters = self._counters
+        for query, key, points in current:
+            _fold(counters.get((query, key)) or self._counter(query, key), points)
 
     def evidence(self, now: datetime) -> Evidence:
         """The sums as they stand, and a checkpoint for the sliding window."""
-        total = {arm: MappingProxyType(dict(cells)) for arm, cells in self._totals.items()}
+        total = {arm: cells.copy() for arm, cells in self._totals.items()}
         recent: Mapping[Arm, Totals] = total
         if self.window or self.window_of:
-            recent = self._slide(now.timestamp())
+            recent = self._slide(now.timestamp(), total)
         return Evidence(total=MappingProxyType(total), recent=recent, as_of=now)
 
-    def _fold(self, query: CounterQuery, key: SeriesKey, points: Iterable[Point]) -> None:
-        counter = self._counters.setdefault((query, key), _Counter(last=0.0))
-        gained = 0.0
-        for point in points:
-            # NB: a smaller value is a restarted process that counts from zero again.
-            gained += point.value - counter.last if point.value >= counter.last else point.value
-            counter.last = point.value
-        counter.counted += gained
+    def _counter(self, query: CounterQuery, key: SeriesKey) -> _Counter:
+        """A counter that is new: it begins at zero."""
         cells = self._totals.setdefault(Arm(key.version, key.cohort), {})
         cell = Cell(query.metric, key.value)
-        cells[cell] = cells.get(cell, 0.0) + gained
+        cells.setdefault(cell, 0.0)
+        counter = self._counters[query, key] = _Counter(0.0, cells, cell)
+        return counter
 
     def _weight(self) -> float:
         assert self.window_of is not None
         version, metric = self.window_of
         return sum(sum_of(cells, metric) for arm, cells in self._totals.items() if arm.version == version)
 
-    def _slide(self, now: float) -> Mapping[Arm, Totals]:
+    def _slide(self, now: float, total: Mapping[Arm, dict[Cell, float]]) -> Mapping[Arm, Totals]:
+        """What came in the window. ``total``, the sums as they stand, is kept and never changed."""
         weight = self._weight() if self.window_of else now
         size = self.window_size if self.window_of else self.window.total_seconds()
         edge = self._edge(weight, size)
         last = self._checkpoints[-1].weight if self._checkpoints else float("-inf")
         if weight - last >= size / MAX_CHECKPOINTS and weight > last:
-            copied = {arm: dict(cells) for arm, cells in self._totals.items()}
-            self._checkpoints.append(_Checkpoint(now, weight, copied))
-        return {
-            arm: MappingProxyType(
-                {
-                    cell: n - (edge.totals.get(arm, {}).get(cell, 0.0) if edge else 0.0)
-                    for cell, n in cells.items()
-                }
-            )
-            for arm, cells in self._totals.items()
-        }
+            self._checkpoints.append(_Checkpoint(now, weight, total))
+        if edge is None:
+            return total
+        return {arm: _since(edge.totals.get(arm, {}), cells) for arm, cells in total.items()}
 
     def _edge(self, weight: float, size: float) -> _Checkpoint | None:
         """The newest checkpoint that is at least a whole window old; older ones are dropped."""
@@ -205,3 +199,17 @@ class Accumulator:
         if edge:
             self._checkpoints.appendleft(edge)
         return edge
+
+
+def _fold(counter: _Counter, points: Iterable[Point]) -> None:
+    """Add what a counter gained. A smaller value is a restarted process that counts from zero again."""
+    last, gained = counter.last, 0.0
+    for _, value in points:
+        gained += value - last if value >= last else value
+        last = value
+    counter.last = last
+    counter.cells[counter.cell] += gained
+
+
+def _since(before: Totals, now: Totals) -> Totals:
+    return {cell: n - before.get(cell, 0.0) for cell, n in now.items()}

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel
 
 from agentrollouts.api.agentroute import AgentRouteSpec, Intent
 from agentrollouts.api.approvalgate import ApprovalRecord
-from agentrollouts.api.rollout import CheckStatus, DecisionStatus, HandledStatus, RolloutStatus
+from agentrollouts.api.rollout import (
+    CandidateStatus,
+    CheckStatus,
+    DecisionStatus,
+    HandledStatus,
+    RolloutStatus,
+)
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core import rails, tuning
 from agentrollouts.core.checks import CheckResult
@@ -30,7 +39,9 @@ from agentrollouts.core.gates import GateState, Opened, gate_state
 from agentrollouts.core.plan import Action, Emit, PatchRolloutStatus, Plan, SetRoute
 from agentrollouts.core.routing import intent_of, same_traffic, wanted_route
 from agentrollouts.core.settle import settle, shares, with_intent
-from agentrollouts.core.snapshot import Snapshot
+from agentrollouts.core.snapshot import Requests, Snapshot
+
+Model = TypeVar("Model", bound=BaseModel)
 
 IDLE = timedelta(minutes=5)
 """How often a rollout nobody touches is looked at, against events that got lost."""
@@ -46,7 +57,9 @@ def settled(snapshot: Snapshot) -> Snapshot:
     gate = gate_state(snapshot)
     approvals = gate.approvals if isinstance(gate, Opened) else ()
     status = settle(snapshot.spec, snapshot.status, route, approvals)
-    return replace(snapshot, status=status, unreported=status is not snapshot.status)
+    if status is snapshot.status:
+        return snapshot
+    return replace(snapshot, status=status, unreported=True)
 
 
 def make_plan(
@@ -60,9 +73,9 @@ def make_plan(
     check_rails(snapshot, gate, decision)
     intent = intent_of(snapshot, decision)
     moved = _moved(snapshot, intent, gate)
-    route, route_actions = _route(replace(snapshot, status=moved), intent, decision)
-    status = _report(snapshot, moved, results, decision)
-    status = status.model_copy(update={"shares": shares(route, snapshot.status.shares)})
+    after = snapshot if moved is snapshot.status else replace(snapshot, status=moved)
+    route, route_actions = _route(after, intent, decision)
+    status = _report(snapshot, moved, results, decision, route)
     late = snapshot.unreported and bool(route_actions) and not is_urgent(decision)
     told = status == snapshot.status and not snapshot.unreported
     return Plan(
@@ -122,22 +135,24 @@ def _route(
 
 
 def _report(
-    snapshot: Snapshot, moved: RolloutStatus, results: tuple[CheckResult, ...], decision: Decision
+    snapshot: Snapshot,
+    moved: RolloutStatus,
+    results: tuple[CheckResult, ...],
+    decision: Decision,
+    route: AgentRouteSpec | None,
 ) -> RolloutStatus:
     """The next status. Numbers that change all the time are written only when a verdict or the decision changes."""
     before, now = snapshot.status, snapshot.now
     candidate = moved.candidate
     if candidate is not None:
-        candidate = candidate.model_copy(update=_waiting(moved, decision, now))
+        candidate = _updated(candidate, _waiting(candidate, decision, now))
     phase = phase_of(decision, has_stable=moved.stable is not None, has_candidate=candidate is not None)
     shown = _decision(before, decision, now)
     same = shown is before.decision and before.observed_generation == snapshot.identity.generation
     stable = snapshot.versions.get(moved.stable.version) if moved.stable else None
-    spoken = (
-        decision
-        if not same or shown is None
-        else replace(decision, reason=shown.reason, message=shown.message)
-    )
+    spoken = decision
+    if same and shown is not None and (shown.reason, shown.message) != (decision.reason, decision.message):
+        spoken = replace(decision, reason=shown.reason, message=shown.message)
     conditions = conditions_of(
         spoken,
         phase,
@@ -146,9 +161,9 @@ def _report(
         before=before.conditions,
         stable_ready=stable is not None and stable.ready,
     )
-    requests = snapshot.requests
-    return moved.model_copy(
-        update={
+    return _updated(
+        moved,
+        {
             "observed_generation": snapshot.identity.generation,
             "phase": phase,
             "message": _message(snapshot, moved, phase, shown),
@@ -156,11 +171,23 @@ def _report(
             "route": snapshot.identity.name,
             "decision": shown,
             "checks": _checks(before.checks, results) if results else moved.checks,
-            "handled": HandledStatus(
-                abort=requests.abort, retry=requests.retry, undo=requests.undo, resume=requests.resume
-            ),
+            "handled": _handled(moved.handled, snapshot.requests),
             "conditions": conditions,
-        }
+            "shares": shares(route, before.shares),
+        },
+    )
+
+
+def _updated(model: Model, fields: Mapping[str, object]) -> Model:
+    """The model with these fields; the same object when all of them are so already, as in almost every look."""
+    if all(getattr(model, name) == value for name, value in fields.items()):
+        return model
+    return model.model_copy(update=fields)
+
+
+def _handled(before: HandledStatus, asked: Requests) -> HandledStatus:
+    return _updated(
+        before, {"abort": asked.abort, "retry": asked.retry, "undo": asked.undo, "resume": asked.resume}
     )
 
 
@@ -194,10 +221,8 @@ def _message(snapshot: Snapshot, moved: RolloutStatus, phase: str, shown: Decisi
     )[:4000]
 
 
-def _waiting(moved: RolloutStatus, decision: Decision, now: datetime) -> dict[str, object]:
+def _waiting(candidate: CandidateStatus, decision: Decision, now: datetime) -> dict[str, object]:
     """The clock of missing evidence, and a pause that only a person ends."""
-    candidate = moved.candidate
-    assert candidate is not None
     blind = isinstance(decision, Hold) and decision.no_evidence
     paused = isinstance(decision, Pause) and decision.reason != "Paused"
     since = (candidate.no_evidence_since or now) if blind or paused else None

@@ -176,6 +176,7 @@ def _offset(snapshot: Snapshot, intent: Intent | None) -> int:
 
 def same_traffic(old: AgentRouteSpec, new: AgentRouteSpec) -> bool:
     """Whether two routes send every request to the same place; the writer's epoch and the record of why aside."""
-    return old.model_copy(update={"epoch": 0, "intent": None}) == new.model_copy(
-        update={"epoch": 0, "intent": None}
-    )
+    return all(getattr(old, name) == getattr(new, name) for name in _TRAFFIC)
+
+
+_TRAFFIC = tuple(name for name in AgentRouteSpec.model_fields if name not in ("epoch", "intent"))

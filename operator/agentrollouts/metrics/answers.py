@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from agentrollouts.core.evidence import CounterQuery, Point, Series, SeriesKey, Unavailable
-from agentrollouts.metrics.identity import key_of, merged
+from agentrollouts.metrics.identity import identity_of, merged
 from agentrollouts.ports import AgentKey, AgentSeries
 
 KINDS = frozenset({"vector", "matrix"})
@@ -56,22 +56,19 @@ def series_by_agent(
     try:
         for entry in result:
             labels = entry["metric"]
-            # NB: a plain tuple finds its AgentKey and is cheaper to make.
-            mine: Any = (labels.get("namespace"), labels.get("agent"))
-            by_key = counters.get(mine)
+            agent, key, unnamed = identity_of(labels, query.dimension)
+            by_key = counters.get(agent)
             if by_key is None:
                 continue
             points = _points(entry)
-            problem = _problem(points) or _missing(labels, query)
+            problem = _problem(points) or unnamed
             if problem:
-                agent = AgentKey(*mine)
                 broken[agent] = Unavailable(
                     f"{query.metric} of {agent.namespace}/{agent.agent}: {problem} in {labels}"
                 )
                 continue
-            key = key_of(labels, query)
             if by_key.setdefault(key, points) is not points:
-                again.setdefault((mine, key), []).append(points)
+                again.setdefault((agent, key), []).append(points)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MalformedError(f"expected series, got {str(entry)[:200]}") from error
     for (agent, key), others in again.items():
@@ -118,13 +115,4 @@ def _problem(points: tuple[Point, ...]) -> str:
         # NB: false for NaN too, which compares with nothing.
         if not 0.0 <= value < inf:
             return f"a counter can't be {value}"
-    return ""
-
-
-def _missing(labels: Mapping[str, str], query: CounterQuery) -> str:
-    """NB: an absent kept label would count as none of its values: an agent without ``outcome`` would never succeed."""
-    if not labels.get("version"):
-        return "no label version (does the scrape configuration set it from the pod's labels?)"
-    if query.dimension and query.dimension not in labels:
-        return f"no label {query.dimension}"
     return ""

@@ -69,7 +69,7 @@ class FakeSource:
                 broken[agent] = Unavailable(
                     f"{query.metric} of {agent.namespace}/{agent.agent} can't be read"
                 )
-            found.setdefault(agent, {}).setdefault(key_of(labels, query), []).append(within)
+            found.setdefault(agent, {}).setdefault(key_of(labels, query.dimension), []).append(within)
         return {
             agent: tuple(Series(query, key, merged(several)) for key, several in by_key.items())
             for agent, by_key in found.items()

@@ -17,8 +17,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
-from agentrollouts.core.evidence import CounterQuery, Point, SeriesKey
+from agentrollouts.core.evidence import Point, SeriesKey
+from agentrollouts.ports import AgentKey
 
 SCRAPE_LABELS = (
     "digest",
@@ -41,15 +43,46 @@ seen by every reader that looks at least this often."""
 _KNOWN = frozenset({*SCRAPE_LABELS, "__name__", "namespace", "agent", "version", "cohort", "pod"})
 
 
-def key_of(labels: Mapping[str, str], query: CounterQuery) -> SeriesKey:
+class Identity(NamedTuple):
+    """Whose counter a raw series is, or why that can't be told."""
+
+    agent: AgentKey
+    key: SeriesKey
+    problem: str
+
+
+def identity_of(labels: Mapping[str, str], dimension: str) -> Identity:
+    """The identity of a raw series with these labels, where ``dimension`` is the label that is kept.
+
+    Series come back at every reading with the labels they had, so the answer is remembered: it costs a fifth then, and
+    all readings share one key.
+    """
+    return _identity(tuple(labels), tuple(labels.values()), dimension)
+
+
+@lru_cache(maxsize=65_536)
+def _identity(names: tuple[str, ...], values: tuple[str, ...], dimension: str) -> Identity:
+    labels = dict(zip(names, values, strict=True))
+    agent = AgentKey(labels.get("namespace", ""), labels.get("agent", ""))
+    return Identity(agent, key_of(labels, dimension), _missing(labels, dimension))
+
+
+def _missing(labels: Mapping[str, str], dimension: str) -> str:
+    """NB: an absent kept label would count as none of its values: an agent without ``outcome`` would never succeed."""
+    if not labels.get("version"):
+        return "no label version (does the scrape configuration set it from the pod's labels?)"
+    if dimension and dimension not in labels:
+        return f"no label {dimension}"
+    return ""
+
+
+def key_of(labels: Mapping[str, str], dimension: str) -> SeriesKey:
     """The key of a raw series."""
     pod = labels.get("pod", "")
-    own = _own_labels(tuple(labels), query.dimension, bool(pod))
+    own = _own_labels(tuple(labels), dimension, bool(pod))
     if own:
         pod += "{" + ",".join([f'{name}="{labels[name]}"' for name in own]) + "}"
-    return SeriesKey(
-        labels.get("version", ""), labels.get("cohort", ""), pod, labels.get(query.dimension, "")
-    )
+    return SeriesKey(labels.get("version", ""), labels.get("cohort", ""), pod, labels.get(dimension, ""))
 
 
 @lru_cache(maxsize=1024)

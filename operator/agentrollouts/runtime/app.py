@@ -26,7 +26,7 @@ from agentrollouts.kube.client import KubeCluster
 from agentrollouts.kube.lease import Lease
 from agentrollouts.metrics.prometheus import Exchange, PrometheusSource
 from agentrollouts.ports import Clock, Key, MetricSource
-from agentrollouts.runtime import handlers
+from agentrollouts.runtime import handlers, memory
 from agentrollouts.runtime.access import Access
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor
@@ -116,6 +116,7 @@ class Operator:
 
 async def run(settings: Settings) -> int:
     """Run until told to stop; the exit status: 0 after a signal, 1 when the lease was lost or a watch broke."""
+    memory.search_seldom()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -163,6 +164,7 @@ async def lead(
     try:
         if not await _unless(stop, operator.housekeeping.first_picture()):
             return 0
+        memory.keep_for_good()
         health.state = "leading"
         _log.info("leading, epoch %d, %d keys", operator.world.epoch, len(operator.scheduler))
         registry = handlers.registry(

@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from agentrollouts.api.rollout import CandidateStatus, RolloutSpec
 from agentrollouts.core.checks import queries
@@ -28,6 +27,9 @@ LONG = timedelta(hours=1)
 GAP = 100.0
 """Seconds without a reading after which sums are built anew from history: a reading looks back 120 s, so a pod that came and
 went within a longer gap would be missed."""
+GROUP = 8
+"""Ticks that go on together when a reading is there. Between two groups the loop runs whatever else is ready: the route
+write of a rollback is on its way before the last of a thousand ticks has begun to think."""
 SETTLING = 0.02
 """Seconds a reading waits for others that start in the same moment."""
 
@@ -91,8 +93,8 @@ class Tracker:
     """When its counters or their history were last asked for."""
     read: float = float("-inf")
     """When they were last read."""
-    reading: asyncio.Task[None] | None = None
-    """The newest reading of its counters, under way or done."""
+    reading: asyncio.Future[None] | None = None
+    """Done when the newest reading of its counters has been folded in."""
 
     def due(self, now: float) -> bool:
         """Whether nobody has asked since the latest moment of its grid."""
@@ -108,11 +110,23 @@ class EvidenceBook:
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
     _trackers: dict[Place, Tracker] = field(default_factory=dict)
+    _subjects: dict[Place, tuple[RolloutSpec, CandidateStatus, Subject]] = field(default_factory=dict)
     _loading: asyncio.Task[None] | None = None
+    _readings: set[asyncio.Task[None]] = field(default_factory=set)
 
     def forget(self, place: Place) -> None:
         """The rollout has no candidate, and asks for nothing."""
         self._trackers.pop(place, None)
+        self._subjects.pop(place, None)
+
+    def subject(self, place: Place, spec: RolloutSpec, candidate: CandidateStatus) -> Subject:
+        """The subject of a rollout with a candidate; made anew only for another spec or candidate."""
+        known = self._subjects.get(place)
+        if known is not None and known[0] is spec and known[1] is candidate:
+            return known[2]
+        subject = Subject.of(place.namespace, spec, candidate)
+        self._subjects[place] = (spec, candidate, subject)
+        return subject
 
     def look_every(self, place: Place, interval: timedelta) -> None:
         """The rollout is looked at this often from now on."""
@@ -143,27 +157,36 @@ class EvidenceBook:
         now = self.monotonic()
         if tracker.due(now):
             due = [other for other in self._trackers.values() if other.sums is not None and other.due(now)]
-            reading = _shared(self._current(due, now))
+            due.sort(key=lambda other: other.interval)  # those looked at closely, first
+            loop = asyncio.get_running_loop()
             for other in due:
-                other.asked, other.reading = now, reading
+                other.asked, other.reading = now, loop.create_future()
+            task = asyncio.create_task(self._current(due, now))
+            self._readings.add(task)
+            task.add_done_callback(self._readings.discard)
         if tracker.reading is not None:
-            await asyncio.shield(tracker.reading)
+            await tracker.reading
 
     async def _load(self) -> None:
         if self._loading is None or self._loading.done():
-            self._loading = _shared(self._history())
+            self._loading = asyncio.create_task(self._history())
+        # NB: shielded, for several ticks wait for it and none may cancel it for the others.
         await asyncio.shield(self._loading)
 
     async def _current(self, trackers: list[Tracker], began: float) -> None:
-        sums = [tracker.sums for tracker in trackers]
-        answers = await self._ask(trackers, None)
-        for tracker, before in zip(trackers, sums, strict=True):
-            if tracker.sums is None or tracker.sums is not before:
-                continue  # built anew meanwhile, from a history that may be newer than this
-            series, tracker.problem = _series_for(tracker.subject, answers)
-            if not tracker.problem:
-                tracker.sums.add(series)
-                tracker.read = began
+        readings = [(tracker, tracker.sums, tracker.reading) for tracker in trackers]
+        try:
+            answers = await self._ask(trackers, None)
+            for number, (tracker, before, reading) in enumerate(readings):
+                if number and number % GROUP == 0:
+                    await asyncio.sleep(0)
+                # NB: otherwise built anew meanwhile, from a history that may be newer than this
+                if tracker.sums is not None and tracker.sums is before:
+                    _fold_in(tracker, tracker.sums, answers, began)
+                _finish(reading)
+        finally:
+            for _, _, reading in readings:
+                _finish(reading)
 
     async def _history(self) -> None:
         await asyncio.sleep(SETTLING)
@@ -198,6 +221,19 @@ class EvidenceBook:
             return dict.fromkeys(wanted, Unavailable(f"the metric source failed: {error!r}"))
 
 
+def _fold_in(tracker: Tracker, sums: Accumulator, answers: Answers, began: float) -> None:
+    series, tracker.problem = _series_for(tracker.subject, answers)
+    if not tracker.problem:
+        sums.add(series)
+        tracker.read = began
+
+
+def _finish(reading: asyncio.Future[None] | None) -> None:
+    # NB: a tick that was cancelled has cancelled the future it waited for.
+    if reading is not None and not reading.done():
+        reading.set_result(None)
+
+
 def _series_for(subject: Subject, answers: Answers) -> tuple[list[Series], str]:
     """All series of a subject, or why one of its counters can't be read."""
     found: list[Series] = []
@@ -210,8 +246,3 @@ def _series_for(subject: Subject, answers: Answers) -> tuple[list[Series], str]:
             return [], mine.reason
         found.extend(mine)
     return found, ""
-
-
-def _shared(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """A task several ticks wait for; none of them can cancel it for the others."""
-    return asyncio.create_task(work)

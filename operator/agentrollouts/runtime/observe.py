@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,7 +33,41 @@ class World:
     router_namespace: str = "agent-rollouts"
 
 
-def rollout_snapshot(store: Store, world: World, item: RolloutObject, now: datetime) -> Snapshot:
+class VersionViews:
+    """The views of each agent's versions, kept while everything they are made of is the very same.
+
+    Between two events of the watches nothing of it changes, and a rollout is looked at hundreds of times.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[Place, tuple[list[object], Mapping[str, VersionView]]] = {}
+
+    def forget(self, place: Place) -> None:
+        """The Rollout is gone."""
+        self._known.pop(place, None)
+
+    def of(self, place: Place, agent: str, facts: RolloutFacts) -> Mapping[str, VersionView]:
+        """The views of an agent's versions, by semver."""
+        items = list(self._store.versions.of((place.namespace, agent)).values())
+        made_of: list[object] = [facts.status]
+        for item in items:
+            made_of += item, self._store.deployment_of(item), self._store.workload(item)
+        known = self._known.get(place)
+        if known is not None and _same(known[0], made_of):
+            return known[1]
+        views = _versions(self._store, items, facts)
+        self._known[place] = (made_of, views)
+        return views
+
+
+def _same(these: list[object], those: list[object]) -> bool:
+    return len(these) == len(those) and all(map(operator.is_, these, those))
+
+
+def rollout_snapshot(
+    store: Store, views: VersionViews, world: World, item: RolloutObject, now: datetime
+) -> Snapshot:
     """The snapshot of a Rollout whose spec is readable; its evidence is still to be read."""
     assert item.spec is not None
     place, spec = item.meta.place, item.spec
@@ -43,7 +78,7 @@ def rollout_snapshot(store: Store, world: World, item: RolloutObject, now: datet
         identity=Identity(place.namespace, place.name, item.meta.uid, item.meta.generation),
         spec=spec,
         status=item.status,
-        versions=_versions(store, place.namespace, spec.agent, facts),
+        versions=views.of(place, spec.agent, facts),
         route=RouteView(route.spec, "" if route.unconfirmed else route.meta.resource_version)
         if route is not None and route.spec is not None
         else None,
@@ -92,11 +127,9 @@ def _facts(store: Store, item: VersionObject) -> RolloutFacts | None:
     return RolloutFacts(rollout.spec, status, spec, asked(rollout.requests.retry, status.handled.retry))
 
 
-def _versions(store: Store, namespace: str, agent: str, facts: RolloutFacts) -> Mapping[str, VersionView]:
+def _versions(store: Store, items: Iterable[VersionObject], facts: RolloutFacts) -> Mapping[str, VersionView]:
     return {
-        item.version: _view(store, item, facts)
-        for item in store.versions.of((namespace, agent)).values()
-        if item.version and not item.meta.deleting
+        item.version: _view(store, item, facts) for item in items if item.version and not item.meta.deleting
     }
 
 

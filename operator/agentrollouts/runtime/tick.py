@@ -22,9 +22,9 @@ from agentrollouts.core.planner import make_plan, settled
 from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.workloads import plan_version
 from agentrollouts.ports import Clock, ConflictError, GoneError, Key, TerminalError, TransientError
-from agentrollouts.runtime.evidence import EvidenceBook, Subject
+from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor, reference
-from agentrollouts.runtime.observe import World, rollout_snapshot, version_case
+from agentrollouts.runtime.observe import VersionViews, World, rollout_snapshot, version_case
 from agentrollouts.runtime.portbook import NoPortError
 from agentrollouts.runtime.scheduler import CONFLICTS, Again, Conflict, Failed, Outcome
 from agentrollouts.runtime.services import LOOK_AGAIN, RouteServices
@@ -87,6 +87,10 @@ class Ticker:
     _in_conflict: Counter[Key] = field(default_factory=Counter)
     _refused: dict[Place, str] = field(default_factory=dict)
     """What the API server refused for good, by Rollout, until a tick gets through."""
+    _views: VersionViews = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._views = VersionViews(self.store)
 
     async def __call__(self, key: Key) -> Outcome:
         """Look at one key. Never raises what concerns this key alone."""
@@ -139,6 +143,7 @@ class Ticker:
         item = self.store.rollouts.get(place)
         if item is None or item.meta.deleting:
             self._refused.pop(place, None)
+            self._views.forget(place)
             self.evidence.forget(place)
             await self.services.remove(place)
             return None
@@ -149,7 +154,7 @@ class Ticker:
         )
         if item.spec is None or problem or item.lost:
             return await self._unreadable(key, item, problem, now)
-        snapshot = settled(rollout_snapshot(self.store, self.world, item, now))
+        snapshot = settled(rollout_snapshot(self.store, self._views, self.world, item, now))
         results: tuple[CheckResult, ...] = ()
         gate = gate_state(snapshot)
         decision = decide(snapshot, results, gate)
@@ -172,7 +177,7 @@ class Ticker:
             return snapshot
         found = await self.evidence.evidence(
             place,
-            Subject.of(place.namespace, snapshot.spec, candidate),
+            self.evidence.subject(place, snapshot.spec, candidate),
             interval=snapshot.spec.analysis.interval,
             now=snapshot.now,
         )

@@ -17,21 +17,21 @@ def points(*pairs: tuple[float, float]) -> list[Point]:
 
 
 def test_labels_of_the_scrape_are_no_part_of_a_key() -> None:
-    plain = key_of(LABELS | {"pod": "p-0", "outcome": "success"}, TASKS)
+    plain = key_of(LABELS | {"pod": "p-0", "outcome": "success"}, "outcome")
     assert plain == SeriesKey("1.0.0", "", "p-0", "success")
     scraped = {"job": "a", "instance": "10.0.0.1:9464", "replica": "b", "digest": "abc"}
-    assert key_of(LABELS | {"pod": "p-0", "outcome": "success"} | scraped, TASKS) == plain
+    assert key_of(LABELS | {"pod": "p-0", "outcome": "success"} | scraped, "outcome") == plain
 
 
 def test_without_a_pod_the_instance_is_whose_counter_it_is() -> None:
-    first, second = (key_of(LABELS | {"instance": f"host-{n}:80"}, TASKS) for n in (1, 2))
+    first, second = (key_of(LABELS | {"instance": f"host-{n}:80"}, "outcome") for n in (1, 2))
     assert first != second
     assert first.pod == '{instance="host-1:80"}'
 
 
 @given(st.permutations([("pod", "p-0"), ("tool", "x"), ("container", "main"), ("outcome", "success")]))
 def test_the_order_of_labels_does_not_matter(shuffled: list[tuple[str, str]]) -> None:
-    assert key_of(LABELS | dict(shuffled), TASKS).pod == 'p-0{container="main",tool="x"}'
+    assert key_of(LABELS | dict(shuffled), "outcome").pod == 'p-0{container="main",tool="x"}'
 
 
 def test_a_single_scrape_is_left_as_it_is() -> None:

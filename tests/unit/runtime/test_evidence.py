@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agentrollouts.api.rollout import CandidateStatus
 from agentrollouts.core.checks import queries
 from agentrollouts.core.evidence import Arm, Cell, Evidence, Unavailable
 from agentrollouts.metrics.fake import FakeSource
@@ -125,9 +126,68 @@ async def test_one_that_is_looked_at_more_closely_is_read_alone() -> None:
         measured.clock.forward(1)
         await asyncio.gather(*map(measured.look, subjects))
     names = [[agent.agent for agent in agents] for agents in asked]
-    assert names == [["alarming"]] * 9 + [["calm", "alarming"]], (
+    assert names == [["alarming"]] * 9 + [["alarming", "calm"]], (
         "and at the moment of all, with all in one reading"
     )
+
+
+@pytest.mark.asyncio
+async def test_whoever_has_its_reading_goes_on_before_all_the_others_do() -> None:
+    """The first of them may have to take a candidate out, and what it sends then must not wait for their thoughts."""
+    measured = Measured()
+    subjects = [measured.subject(f"agent-{number}") for number in range(100)]
+    await asyncio.gather(*map(measured.look, subjects))
+    measured.clock.forward(10)
+    finished: list[int] = []
+
+    async def look(subject: Subject) -> None:
+        await measured.look(subject)
+        finished.append(len(finished))
+
+    async def write_after_the_first() -> int:
+        await measured.look(subjects[0])
+        for _ in range(3):
+            await asyncio.sleep(0)  # a request takes the loop a few turns to be sent
+        return len(finished)
+
+    writing = asyncio.create_task(write_after_the_first())
+    await asyncio.gather(*map(look, subjects[1:]))
+    assert await writing < len(subjects) / 2
+
+
+@pytest.mark.asyncio
+async def test_a_look_that_is_cancelled_leaves_the_reading_to_the_others() -> None:
+    measured = Measured()
+    first, second = measured.subject("first"), measured.subject("second")
+    await asyncio.gather(measured.look(first), measured.look(second))
+    measured.clock.forward(10)
+    measured.count(5, "second")
+    gate = measured.source.gate = asyncio.Event()
+    cancelled, waiting = asyncio.create_task(measured.look(first)), asyncio.create_task(measured.look(second))
+    await measured.source.asked.wait()
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    gate.set()
+    assert tasks(await waiting) == 5
+    measured.source.gate = None
+    measured.clock.forward(10)
+    assert isinstance(await measured.look(first), Evidence)
+
+
+def test_a_subject_is_made_once_for_a_spec_and_a_candidate() -> None:
+    measured = Measured()
+    place, now = Place("shop", "support"), measured.clock.now()
+    candidate = CandidateStatus(
+        version="2.0.0", digest="sha256:" + "a" * 64, started_at=now, step_started_at=now
+    )
+    subject = measured.book.subject(place, SPEC, candidate)
+    assert measured.book.subject(place, SPEC, candidate) is subject
+    again = candidate.model_copy(update={"attempt": 2})
+    assert measured.book.subject(place, SPEC, again).attempt == 2
+    wider = SPEC.model_copy(
+        update={"analysis": SPEC.analysis.model_copy(update={"window": timedelta(minutes=7)})}
+    )
+    assert measured.book.subject(place, wider, again).window == timedelta(minutes=7)
 
 
 @pytest.mark.asyncio
