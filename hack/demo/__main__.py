@@ -38,9 +38,22 @@ def main() -> int:
     holds = tell(console, kubectl)
     if options.keep or not holds:
         invite(console, options)
-    else:
-        traces.remove(console, kubectl, options.helm, found)
-    return 0 if holds else 1
+        return 0 if holds else 1
+    return 0 if cleaned(console, kubectl, options, found) else 1
+
+
+def cleaned(console: Console, kubectl: Kubectl, options: argparse.Namespace, found: traces.Found) -> bool:
+    """Whether everything the demo made is gone again; what is left is said."""
+    try:
+        return traces.remove(console, kubectl, options.helm, found)
+    except (KubectlError, install.InstallError) as error:
+        console.print(f"[bold red]The story held, but not all of the demo could be taken away:[/] {error}")
+        console.print(
+            f"Look at what is left in {kubectl.namespace} and {install.RELEASE}:"
+            f" {options.kubectl} --kubeconfig {options.kubeconfig} get all -n {kubectl.namespace}",
+            soft_wrap=True,
+        )
+        return False
 
 
 def tell(console: Console, kubectl: Kubectl) -> bool:

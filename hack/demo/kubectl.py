@@ -27,15 +27,18 @@ class Kubectl:
     def run(self, *args: str, stdin: str | None = None, timeout: float = 60) -> str:
         """Run a command and return what it printed. Raises KubectlError with the server's words."""
         command = [self.program, "--kubeconfig", str(self.kubeconfig), "-n", self.namespace, *args]
-        done = subprocess.run(
-            command,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            env=self._environment(),
-        )
+        try:
+            done = subprocess.run(
+                command,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+                env=self._environment(),
+            )
+        except subprocess.TimeoutExpired as error:
+            raise KubectlError(f"kubectl {' '.join(args)} wasn't done within {timeout:.0f} s") from error
         if done.returncode:
             raise KubectlError(done.stderr.strip() or done.stdout.strip() or f"{args[0]} failed")
         return done.stdout

@@ -43,12 +43,17 @@ def _definitions(kubectl: Kubectl) -> frozenset[str]:
     return frozenset(name for name in names if name.endswith(".agentrollouts.io"))
 
 
-def remove(console: Console, kubectl: Kubectl, helm: str, found: Found) -> None:
-    """Take away what the demo made: the whole cluster where that was the demo's, else only what it put there."""
+def remove(console: Console, kubectl: Kubectl, helm: str, found: Found) -> bool:
+    """Take away what the demo made: the whole cluster where that was the demo's, else only what it put there.
+
+    Whether all of it is gone; of a cluster that wouldn't go down, the reason has been printed.
+
+    Raises:
+        KubectlError, InstallError: something of it couldn't be taken away.
+    """
     if not found.cluster:
         screen.say(console, "The cluster goes, too. `make demo KEEP=1` would leave it to explore.")
-        cluster(["down"])
-        return
+        return cluster(["down"]) == 0
     screen.say(console, "What the demo put onto the cluster goes. `make demo KEEP=1` would leave it.")
     kubectl.run("delete", "namespace", kubectl.namespace, timeout=180)
     home = install.RELEASE
@@ -60,3 +65,4 @@ def remove(console: Console, kubectl: Kubectl, helm: str, found: Found) -> None:
         kubectl.run("delete", *sorted(made), timeout=180)
     if not found.release:
         kubectl.run("delete", "namespace", home, timeout=180)
+    return True
