@@ -94,9 +94,9 @@ class Evidence:
 
 def sum_of(totals: Totals, metric: str, *values: str) -> float:
     """Sum of a metric's cells, of the named label values only if any are named."""
-    return sum(
-        n for cell, n in totals.items() if cell.metric == metric and (not values or cell.value in values)
-    )
+    if not values:
+        return sum([n for cell, n in totals.items() if cell.metric == metric])
+    return sum([n for cell, n in totals.items() if cell.metric == metric and cell.value in values])
 
 
 @dataclass(slots=True)

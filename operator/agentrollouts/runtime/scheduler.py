@@ -14,6 +14,8 @@ from agentrollouts.ports import Key
 
 CONCURRENCY = 1024
 """Ticks under way at once. Most of a tick is thinking; what is scarce are writes, and ticks share those out themselves."""
+AT_A_TIME = 8
+"""Keys that begin in one turn of the loop. What the first of them asks for is on its way while the others begin."""
 BACKOFF_FIRST, BACKOFF_LAST = 1.0, 60.0
 """Seconds until a key is tried again after an error, doubling from the first to the last."""
 JITTER = 0.1
@@ -116,7 +118,9 @@ class Scheduler:
         """Look at keys as they come due, until :meth:`drain`."""
         while not self._stopping:
             self._changed.clear()
-            self._start_due()
+            if self._start_due(AT_A_TIME) == AT_A_TIME:
+                await asyncio.sleep(0)
+                continue
             wait = self._until_next()
             try:
                 async with asyncio.timeout(wait):
@@ -127,7 +131,7 @@ class Scheduler:
     async def run_due(self) -> int:
         """Look at everything that is due now, and wait for it; how many keys that were. For tests."""
         ticked = 0
-        while started := self._start_due():
+        while started := self._start_due(self._limit):
             ticked += started
             await asyncio.gather(*self._running)
         return ticked
@@ -149,9 +153,9 @@ class Scheduler:
         heapq.heappush(self._heap, (due, self._number, key))
         self._changed.set()
 
-    def _start_due(self) -> int:
+    def _start_due(self, most: int) -> int:
         now, started = self._timing.monotonic(), 0
-        while self._heap and self._heap[0][0] <= now and len(self._running) < self._limit:
+        while started < most and self._heap and self._heap[0][0] <= now and len(self._running) < self._limit:
             due, _, key = heapq.heappop(self._heap)
             entry = self._entries.get(key)
             if entry is None or entry.running or entry.due != due:
