@@ -22,7 +22,7 @@ class Workload:
     restarts: int = 0
     """The most restarts of any one container among the version's living pods."""
     last_restart: datetime | None = None
-    """When a container last began again, if one did."""
+    """When a container last began again, if one did; and its pod was ready again, once it is."""
     trouble: str = ""
     """Why pods don't start, in the kubelet's words; empty when nothing is wrong."""
     unready_since: datetime | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from agentrollouts.core.snapshot import Workload
 from agentrollouts.runtime.children import DeploymentObject, PodObject
@@ -29,7 +30,14 @@ def workload(found: DeploymentObject | None, pods: Iterable[PodObject]) -> Workl
         desired=found.replicas,
         ready=ready,
         restarts=max((pod.restarts for pod in ours), default=0),
-        last_restart=max((pod.last_restart for pod in ours if pod.last_restart), default=None),
+        last_restart=max((at for pod in ours if (at := _back_since(pod)) is not None), default=None),
         trouble=trouble,
         unready_since=since if ready == 0 and found.replicas else None,
     )
+
+
+def _back_since(pod: PodObject) -> datetime | None:
+    """When a restarted pod could serve again. An agent may need longer to start than a soak lasts, and crash right after."""
+    if pod.last_restart is None or not pod.ready or pod.ready_changed is None:
+        return pod.last_restart
+    return max(pod.last_restart, pod.ready_changed)

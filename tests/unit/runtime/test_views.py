@@ -89,6 +89,13 @@ def test_when_a_container_last_began_again() -> None:
     again = workload(deployment(1, 1), [pod(running)])
     assert again is not None
     assert again.last_restart == datetime(2026, 1, 5, 9, 7, 40, tzinfo=UTC)
+    # Ten seconds from the start of its container until it could serve: a soak begins there, and not before.
+    running["conditions"] = [
+        {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-05T09:07:50Z"}
+    ]
+    slow = workload(deployment(1, 1), [pod(running)])
+    assert slow is not None
+    assert slow.last_restart == datetime(2026, 1, 5, 9, 7, 50, tzinfo=UTC)
     quiet = workload(deployment(1, 1), [pod({"containerStatuses": [{"restartCount": 0}]})])
     assert quiet is not None
     assert quiet.last_restart is None
