@@ -104,14 +104,15 @@ def condition(
     value = "True" if status else "False"
     old = next((item for item in before if item.type == kind), None)
     since = old.last_transition_time if old is not None and old.status == value else now
-    said = (value, reason or "Unknown", message[:4000], generation)
+    reason, message = reason or "Unknown", message[:4000]
+    said = (value, reason, message, generation)
     if old is not None and said == (old.status, old.reason, old.message, old.observed_generation):
         return old
     return Condition(
         type=kind,
         status=value,
-        reason=said[1],
-        message=said[2],
+        reason=reason,
+        message=message,
         observed_generation=generation,
         last_transition_time=since,
     )

@@ -25,6 +25,9 @@ from agentrollouts.core.decision import (
 from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.weights import arms, manual_arms, offset
 
+TRAFFIC = tuple(name for name in AgentRouteSpec.model_fields if name not in ("epoch", "intent"))
+"""The fields of a route that say where requests go."""
+
 
 def intent_of(snapshot: Snapshot, decision: Decision) -> Intent | None:
     """The record a decision leaves on the route; None for decisions that move nothing."""
@@ -176,7 +179,4 @@ def _offset(snapshot: Snapshot, intent: Intent | None) -> int:
 
 def same_traffic(old: AgentRouteSpec, new: AgentRouteSpec) -> bool:
     """Whether two routes send every request to the same place; the writer's epoch and the record of why aside."""
-    return all(getattr(old, name) == getattr(new, name) for name in _TRAFFIC)
-
-
-_TRAFFIC = tuple(name for name in AgentRouteSpec.model_fields if name not in ("epoch", "intent"))
+    return all(getattr(old, name) == getattr(new, name) for name in TRAFFIC)

@@ -166,7 +166,8 @@ class EvidenceBook:
             self._readings.add(task)
             task.add_done_callback(self._readings.discard)
         if tracker.reading is not None:
-            await tracker.reading
+            # NB: shielded, or a tick that is cancelled would make its reading look done while the answer is still on its way.
+            await asyncio.shield(tracker.reading)
 
     async def _load(self) -> None:
         if self._loading is None or self._loading.done():
@@ -230,7 +231,6 @@ def _fold_in(tracker: Tracker, sums: Accumulator, answers: Answers, began: float
 
 
 def _finish(reading: asyncio.Future[None] | None) -> None:
-    # NB: a tick that was cancelled has cancelled the future it waited for.
     if reading is not None and not reading.done():
         reading.set_result(None)
 

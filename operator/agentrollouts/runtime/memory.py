@@ -1,8 +1,8 @@
 """How often Python searches for garbage: seldom, because a search stops everything, and ticks leave next to none.
 
 What a tick makes is freed as soon as it is no longer used. Only cycles need a search, and those come with exceptions and
-connections, not with looks at evidence. With CPython's own thresholds (700 new objects) a fleet of 200
-looked at every 2 s spent a quarter of its time searching the same parsed answers again and again.
+connections, not with looks at evidence. With CPython's own thresholds (700 new objects) a fleet of 200 looked at every 2 s
+spent a quarter of its time searching the same parsed answers again and again.
 """
 
 from __future__ import annotations

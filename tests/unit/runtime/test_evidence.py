@@ -138,11 +138,11 @@ async def test_whoever_has_its_reading_goes_on_before_all_the_others_do() -> Non
     subjects = [measured.subject(f"agent-{number}") for number in range(100)]
     await asyncio.gather(*map(measured.look, subjects))
     measured.clock.forward(10)
-    finished: list[int] = []
+    finished: list[Subject] = []
 
     async def look(subject: Subject) -> None:
         await measured.look(subject)
-        finished.append(len(finished))
+        finished.append(subject)
 
     async def write_after_the_first() -> int:
         await measured.look(subjects[0])
@@ -167,8 +167,14 @@ async def test_a_look_that_is_cancelled_leaves_the_reading_to_the_others() -> No
     await measured.source.asked.wait()
     cancelled.cancel()
     await asyncio.wait([cancelled])
+    measured.clock.forward(10)
+    again = asyncio.create_task(measured.look(first))
+    for _ in range(10):
+        await asyncio.sleep(0)  # it goes as far as it can
+    assert len(measured.source.agents) == 1, "the first answer is still on its way"
     gate.set()
     assert tasks(await waiting) == 5
+    assert isinstance(await again, Evidence)
     measured.source.gate = None
     measured.clock.forward(10)
     assert isinstance(await measured.look(first), Evidence)
