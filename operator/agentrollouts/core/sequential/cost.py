@@ -1,0 +1,76 @@
+"""Cost: the mean capped cost of a session's tasks, from count, sum and sum of squares. Relative, so the time of day cancels.
+
+The cap makes it exact: agents run under a budget anyway, and the mean of an unbounded cost can't be tested from sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentrollouts.core.sequential.evalue import log_larger
+from agentrollouts.core.sequential.events import faded, remembered
+from agentrollouts.core.sequential.measure import Block, Course, Sums
+from agentrollouts.core.sequential.success import units
+from agentrollouts.core.sequential.units import Units
+from agentrollouts.core.sequential.wealth import grown, laid
+
+RISES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
+"""How much dearer a task might be than before, relative to the old version: one bet each."""
+WEIGHTS = (1 / 6,) * 6
+LOWEST, HIGHEST = 1e-6, 0.9
+NEARLY = 0.99
+LIKELY = 0.1
+"""The least standard deviation that is believed, as a part of the mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """``tolerance`` dearer is as good; ``margin`` dearer is too bad to be promoted. Both relative: 0.1 is 10 % dearer."""
+
+    tolerance: float = 0.10
+    margin: float = 0.30
+
+    def begun(self, history: Block) -> Course:
+        """The mean and the spread before."""
+        return Course(
+            against=((0.0,) * len(RISES),),
+            favour=((1.0,),),
+            memory=remembered({"n": 0.0, "total": 0.0, "squares": 0.0}, history.n, history.sums),
+        )
+
+    def folded(self, course: Course, candidate: Block, old: Block) -> Course:
+        """Bets come from the blocks before this one."""
+        mean, variance = moments(course.memory)
+        new, before, block = units(candidate), units(old), course.blocks + 1
+        worse = [self._worse(rise, mean, variance, new, before) for rise in RISES]
+        good = self._good(mean, variance, new, before)
+        return Course(
+            blocks=block,
+            against=(laid(course.against[0], block, WEIGHTS, worse),),
+            favour=(grown(course.favour[0], [good]),),
+            memory=faded(course.memory, new.n + before.n, old),
+        )
+
+    def _worse(self, rise: float, mean: float, variance: float, new: Units, old: Units) -> float:
+        """Against "at most ``tolerance`` dearer", with the stake that is best if it is ``rise`` dearer than that."""
+        ratio, more = 1.0 + self.tolerance, rise * mean
+        centre = min(NEARLY, ratio * mean)
+        spread = variance * (ratio + rise) ** 2 + more * more + ratio * ratio * (new.n / old.n) * variance
+        stake = new.n * more / (spread + centre * more)
+        return log_larger(stake, (centre, centre / ratio), new, old, ratio=ratio)
+
+    def _good(self, mean: float, variance: float, new: Units, old: Units) -> float:
+        """Against "at least ``margin`` dearer", with the stake that is best if it costs the same."""
+        ratio = 1.0 + self.margin
+        centre = min(NEARLY, ratio * mean)
+        less = centre - mean
+        spread = variance + less * less + ratio * ratio * (new.n / old.n) * variance
+        stake = ratio * new.n * less / (spread + (1.0 - centre) * less)
+        return log_larger(stake, (centre / ratio, centre), old, new, ratio=1.0 / ratio)
+
+
+def moments(memory: Sums) -> tuple[float, float]:
+    """(mean, variance) of the old version's capped cost, smoothed away from 0."""
+    n = memory["n"] + 1e-2
+    mean = min(HIGHEST, max(LOWEST, (memory["total"] + 1e-5) / n))
+    return mean, max(memory["squares"] / n - mean * mean, (LIKELY * mean) ** 2)

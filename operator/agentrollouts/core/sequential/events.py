@@ -1,0 +1,99 @@
+"""Events that should be rare: the fraction of a session's tasks that ended so, or in which it happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentrollouts.core.sequential.evalue import Bet, log_good, log_worse
+from agentrollouts.core.sequential.measure import Block, Course, Sums
+from agentrollouts.core.sequential.memory import REMEMBERED, kept
+from agentrollouts.core.sequential.nulls import Rates
+from agentrollouts.core.sequential.units import Units
+from agentrollouts.core.sequential.wealth import Wealth, grown, laid
+
+RISES = (0.01, 0.02, 0.04, 0.08, 0.15, 0.40)
+"""How much more often it might happen, beyond the tolerance: one bet each."""
+WEIGHTS = (1 / 6,) * 6
+LOWEST, HIGHEST = 0.002, 0.99
+MOST = 0.995
+DOUBT, PRIOR = 0.02, 0.5
+"""What a rate is smoothed with: events and units that nobody counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """``tolerance`` more often is as good; ``margin`` more often is too bad to be promoted. Both are fractions."""
+
+    tolerance: float = 0.01
+    margin: float = 0.05
+
+    def begun(self, history: Block) -> Course:
+        """The rate before."""
+        return Course(
+            against=((0.0,) * len(RISES),),
+            favour=((1.0,),),
+            memory=remembered({"n": 0.0, "total": 0.0}, history.n, history.sums),
+        )
+
+    def folded(self, course: Course, candidate: Block, old: Block) -> Course:
+        """Bets come from the blocks before this one."""
+        q = rate(course.memory, "total")
+        new = Units.counted(candidate.n, candidate.n - candidate.sums.get("total", 0.0))
+        before = Units.counted(old.n, old.n - old.sums.get("total", 0.0))
+        against, favour = stepped(
+            (course.against[0], course.favour[0]),
+            course.blocks + 1,
+            q,
+            (new, before),
+            tolerance=self.tolerance,
+            margin=self.margin,
+        )
+        return Course(
+            blocks=course.blocks + 1,
+            against=(against,),
+            favour=(favour,),
+            memory=faded(course.memory, candidate.n + old.n, old),
+        )
+
+
+def stepped(
+    wealth: tuple[Wealth, Wealth],
+    block: int,
+    q: float,
+    sides: tuple[Units, Units],
+    *,
+    tolerance: float,
+    margin: float,
+    rises: tuple[float, ...] = RISES,
+    weights: tuple[float, ...] = WEIGHTS,
+) -> tuple[Wealth, Wealth]:
+    """Wealth (against, in favour) after a block; ``q`` is how often it happened before, ``sides`` are units without it."""
+    new, old = sides
+    worse = [
+        log_worse(Bet(Rates(1.0 - min(MOST, q + tolerance + rise), 1.0 - q)), tolerance, new, old)
+        for rise in rises
+    ]
+    same = min(q, 0.98)
+    good = [log_good(Bet(Rates(1.0 - same, 1.0 - q)), margin, new, old)] if wealth[1] else []
+    return laid(wealth[0], block, weights, worse), grown(wealth[1], good)
+
+
+def rate(memory: Sums, name: str) -> float:
+    """How often something happened, smoothed, away from 0 and 1."""
+    return min(HIGHEST, max(LOWEST, (memory.get(name, 0.0) + DOUBT) / (memory["n"] + PRIOR)))
+
+
+def remembered(memory: Sums, n: float, sums: Sums) -> Sums:
+    """What history tells, no more of it than would be remembered."""
+    share = min(1.0, REMEMBERED / n) if n > 0.0 else 0.0
+    return {**memory, "n": n * share, **{name: amount * share for name, amount in sums.items()}}
+
+
+def faded(memory: Sums, block: float, old: Block) -> Sums:
+    """The memory with the old version's part of a block of ``block`` units."""
+    fade = kept(memory["n"], block)
+    after = {name: amount * fade for name, amount in memory.items()}
+    after["n"] += old.n
+    for name, amount in old.sums.items():
+        after[name] = after.get(name, 0.0) + amount
+    return after

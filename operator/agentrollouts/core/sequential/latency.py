@@ -1,0 +1,110 @@
+"""Latency: the part of a session's tasks above several edges of a histogram at once. Nothing is interpolated.
+
+One edge "at the p95" is blind where buckets double from one to the next: a version that is 20 % slower moves hardly any mass
+across it. So every edge speaks that has a fair part of the old version's tasks above it. How much more may lie above an edge
+is settled once, before the rollout, from the density of the old version's own latency there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log, log1p
+
+from agentrollouts.core.sequential.events import faded, rate, remembered, stepped
+from agentrollouts.core.sequential.measure import Block, Course, Sums
+from agentrollouts.core.sequential.units import Units
+
+RISES = (0.02, 0.04, 0.08, 0.15, 0.30, 0.50)
+"""How much more may lie above an edge, beyond its margin: one bet each."""
+SLOWEST, FASTEST = 0.02, 0.80
+"""An edge speaks if so much of the old version's latency lies above it, at least and at most."""
+ENOUGH = 30.0
+"""Sessions of the old version from which the margins are settled. Until then latency says nothing."""
+LEAST = 0.005
+"""The smallest margin of an edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """``tolerance`` slower is as good; ``margin`` slower is too bad to be promoted. Both relative: 0.1 is 10 % longer."""
+
+    tolerance: float = 0.10
+    margin: float = 0.30
+
+    def begun(self, history: Block) -> Course:
+        """The margins are settled now if the old version is known well enough."""
+        return self._settled(Course(memory=remembered({"n": 0.0}, history.n, history.sums)))
+
+    def folded(self, course: Course, candidate: Block, old: Block) -> Course:
+        """Bets come from the blocks before this one, margins from before the first."""
+        memory = faded(course.memory, candidate.n + old.n, old)
+        if not course.fixed:
+            return self._settled(course._replace(memory=memory))
+        parts = [
+            self._part(course, at, edge, (candidate, old)) for at, edge in enumerate(edges(course.fixed))
+        ]
+        return course._replace(
+            blocks=course.blocks + 1,
+            against=tuple(against for against, _ in parts),
+            favour=tuple(favour for _, favour in parts),
+            memory=memory,
+        )
+
+    def _part(
+        self, course: Course, at: int, edge: str, sides: tuple[Block, Block]
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        slow = 1.0 - rate_below(course.memory, edge)
+        new, old = (Units.counted(side.n, side.sums.get(edge, 0.0)) for side in sides)
+        return stepped(
+            (course.against[at], course.favour[at]),
+            course.blocks + 1,
+            slow,
+            (new, old),
+            tolerance=course.fixed[edge],
+            margin=course.fixed[edge + PROMOTING],
+            rises=RISES,
+        )
+
+    def _settled(self, course: Course) -> Course:
+        if course.memory["n"] < ENOUGH:
+            return course
+        below = {name: rate_below(course.memory, name) for name in course.memory if name != "n"}
+        fixed = margins(below, self.tolerance)
+        promoting = margins(below, self.margin)
+        chosen = [edge for edge in fixed if SLOWEST < 1.0 - below[edge] < FASTEST]
+        chosen = chosen or [edge for edge in fixed if 1.0 - below[edge] <= SLOWEST][:1]
+        return course._replace(
+            against=((0.0,) * len(RISES),) * len(chosen),
+            favour=((1.0,),) * len(chosen),
+            fixed={edge: fixed[edge] for edge in chosen}
+            | {edge + PROMOTING: promoting[edge] for edge in chosen},
+        )
+
+
+PROMOTING = " promote"
+
+
+def edges(fixed: Sums) -> tuple[str, ...]:
+    """The edges that speak, in growing order."""
+    return tuple(name for name in fixed if not name.endswith(PROMOTING))
+
+
+def rate_below(memory: Sums, edge: str) -> float:
+    """The part of the old version's tasks at or under an edge."""
+    return 1.0 - rate({"n": memory["n"], "above": memory["n"] - memory.get(edge, 0.0)}, "above")
+
+
+def margins(below: Mapping[str, float], growth: float) -> dict[str, float]:
+    """By finite edge, in growing order: the mass that crosses it when everything takes ``1 + growth`` times as long.
+
+    ``below`` is the cumulative distribution at the edges. Between two edges the density of the logarithm is taken as even.
+    """
+    found: dict[str, float] = {}
+    before, under = 0.0, 0.0
+    for edge in sorted((name for name in below if name != "+Inf"), key=float):
+        at = float(edge)
+        width = log(at / before) if before else log(2.0)
+        found[edge] = max(LEAST, (below[edge] - under) * log1p(growth) / width)
+        before, under = at, below[edge]
+    return found
