@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentrollouts.core.sequential.evalue import log_larger
+from agentrollouts.core.sequential.evalue import Pair, log_larger
 from agentrollouts.core.sequential.events import faded, remembered
 from agentrollouts.core.sequential.measure import Block, Course, Sums
 from agentrollouts.core.sequential.success import units
-from agentrollouts.core.sequential.units import Units
 from agentrollouts.core.sequential.wealth import grown, laid
 
 RISES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
@@ -41,32 +40,36 @@ class Cost:
     def folded(self, course: Course, candidate: Block, old: Block) -> Course:
         """Bets come from the blocks before this one."""
         mean, variance = moments(course.memory)
-        new, before, block = units(candidate), units(old), course.blocks + 1
-        worse = [self._worse(rise, mean, variance, new, before) for rise in RISES]
-        good = self._good(mean, variance, new, before)
+        block, number = Pair.of(units(candidate), units(old)), course.blocks + 1
+        worse = [self._worse(rise, mean, variance, block) for rise in RISES]
+        good = self._good(mean, variance, block)
         return Course(
-            blocks=block,
-            against=(laid(course.against[0], block, WEIGHTS, worse),),
+            blocks=number,
+            against=(laid(course.against[0], number, WEIGHTS, worse),),
             favour=(grown(course.favour[0], [good]),),
-            memory=faded(course.memory, new.n + before.n, old),
+            memory=faded(course.memory, candidate.n + old.n, old),
         )
 
-    def _worse(self, rise: float, mean: float, variance: float, new: Units, old: Units) -> float:
+    def _worse(self, rise: float, mean: float, variance: float, block: Pair) -> float:
         """Against "at most ``tolerance`` dearer", with the stake that is best if it is ``rise`` dearer than that."""
         ratio, more = 1.0 + self.tolerance, rise * mean
         centre = min(NEARLY, ratio * mean)
-        spread = variance * (ratio + rise) ** 2 + more * more + ratio * ratio * (new.n / old.n) * variance
-        stake = new.n * more / (spread + centre * more)
-        return log_larger(stake, (centre, centre / ratio), new, old, ratio=ratio)
+        spread = (
+            variance * (ratio + rise) ** 2
+            + more * more
+            + ratio * ratio * (block.good.n / block.old_good.n) * variance
+        )
+        stake = block.good.n * more / (spread + centre * more)
+        return log_larger(stake, (centre, 1.0 - centre / ratio), block.good, block.old_bad, ratio=ratio)
 
-    def _good(self, mean: float, variance: float, new: Units, old: Units) -> float:
+    def _good(self, mean: float, variance: float, block: Pair) -> float:
         """Against "at least ``margin`` dearer", with the stake that is best if it costs the same."""
         ratio = 1.0 + self.margin
         centre = min(NEARLY, ratio * mean)
         less = centre - mean
-        spread = variance + less * less + ratio * ratio * (new.n / old.n) * variance
-        stake = ratio * new.n * less / (spread + (1.0 - centre) * less)
-        return log_larger(stake, (centre / ratio, centre), old, new, ratio=1.0 / ratio)
+        spread = variance + less * less + ratio * ratio * (block.good.n / block.old_good.n) * variance
+        stake = ratio * block.good.n * less / (spread + (1.0 - centre) * less)
+        return log_larger(stake, (centre / ratio, 1.0 - centre), block.old_good, block.bad, ratio=1.0 / ratio)
 
 
 def moments(memory: Sums) -> tuple[float, float]:

@@ -17,10 +17,10 @@ numbers: some units at t, the others at 0. Units that are 0 or 1 give the likeli
 
 from __future__ import annotations
 
-from math import log, log1p
+from math import log1p
 from typing import NamedTuple
 
-from agentrollouts.core.sequential.nulls import Rates, nearest_null
+from agentrollouts.core.sequential.nulls import nearest_null
 from agentrollouts.core.sequential.units import Units
 
 NOTHING = 1e-9
@@ -35,59 +35,86 @@ class Bet(NamedTuple):
     ``size`` is how much of a unit fails when something of it fails, from above 0 to 1: with 1 units are all or nothing.
     """
 
-    rates: Rates
+    candidate: float
+    old: float
     size: float = 1.0
 
 
-def log_larger(
-    stake: float, centres: tuple[float, float], first: Units, second: Units, *, ratio: float = 1.0
-) -> float:
-    """The logarithm of the e-value against "the mean of ``first`` is at most ratio times the mean of ``second`` plus margin".
+class Mass(NamedTuple):
+    """Units as the bound sees them: ``weight`` of the ``n`` lie at ``at``, the others at 0."""
 
-    ``centres`` are (m_a, m_b) with m_a = ratio m_b + margin, inside (0, 1); ``stake`` is n_a l, at least 0, and is cut
-    where a factor could reach 0. Both have units.
+    n: float
+    weight: float
+    at: float
+
+    @classmethod
+    def of(cls, units: Units) -> Mass:
+        """The worst case for these sums."""
+        n, total, squares = units
+        if total <= NOTHING:
+            return cls(n, 0.0, 1.0)
+        # NB: sums of floats may miss what holds for every set of fractions: total / n <= squares / total <= 1.
+        at = min(1.0, max(squares / total, total / n))
+        return cls(n, total / at, at)
+
+
+class Pair(NamedTuple):
+    """A block of both sides, by what went well and by what didn't. Made once, whatever the number of bets on it."""
+
+    good: Mass
+    bad: Mass
+    old_good: Mass
+    old_bad: Mass
+
+    @classmethod
+    def of(cls, candidate: Units, old: Units) -> Pair:
+        """Both sides have units."""
+        return cls(Mass.of(candidate), Mass.of(candidate.rest()), Mass.of(old), Mass.of(old.rest()))
+
+
+def log_larger(
+    stake: float, centres: tuple[float, float], first: Mass, lacking: Mass, *, ratio: float = 1.0
+) -> float:
+    """The logarithm of the e-value against "the mean of a is at most ``ratio`` times the mean of b plus a margin".
+
+    ``first`` are the a, ``lacking`` the b by what is missing to 1. ``centres`` are (m_a, 1 - m_b) with m_a = ratio m_b +
+    margin, inside (0, 1). ``stake`` is n_a l, at least 0, and is cut where a factor could reach 0.
     """
     here, there = centres
-    stake = min(stake, MOST * min(first.n / here, second.n / (ratio * (1.0 - there))))
-    return _gain(stake / first.n, here, first) + _gain(ratio * stake / second.n, 1.0 - there, second.rest())
+    n, weight, at = first
+    m, heft, to = lacking
+    stake = min(stake, MOST * n / here, MOST * m / (ratio * there))
+    rate, other = stake / n, ratio * stake / m
+    return (
+        (n - weight) * log1p(-rate * here)
+        + weight * log1p(rate * (at - here))
+        + (m - heft) * log1p(-other * there)
+        + heft * log1p(other * (to - there))
+    )
 
 
-def log_worse(bet: Bet, tolerance: float, candidate: Units, old: Units) -> float:
+def log_worse(bet: Bet, tolerance: float, block: Pair) -> float:
     """Against "the candidate succeeds at most ``tolerance`` less often". A large one: take it out."""
-    if bet.rates.candidate - bet.rates.old >= -tolerance:
+    if bet.candidate - bet.old >= -tolerance:
         return 0.0  # a bet on the null's side is no bet
-    null, stake = _null(bet, tolerance, candidate.n, old.n)
-    return log_larger(stake, (1.0 - null.candidate, 1.0 - null.old), candidate.rest(), old.rest())
+    new, old, stake = _null(bet, tolerance, block.bad.n, block.old_good.n)
+    return log_larger(stake, (1.0 - new, old), block.bad, block.old_good)
 
 
-def log_good(bet: Bet, margin: float, candidate: Units, old: Units) -> float:
+def log_good(bet: Bet, margin: float, block: Pair) -> float:
     """Against "the candidate succeeds at least ``margin`` less often". A large one: let it advance."""
-    if bet.rates.candidate - bet.rates.old <= -margin:
+    if bet.candidate - bet.old <= -margin:
         return 0.0
-    null, stake = _null(bet, margin, candidate.n, old.n)
-    return log_larger(stake, (null.candidate, null.old), candidate, old)
+    new, old, stake = _null(bet, margin, block.good.n, block.old_bad.n)
+    return log_larger(stake, (new, 1.0 - old), block.good, block.old_bad)
 
 
-def _null(bet: Bet, margin: float, candidates: float, olds: float) -> tuple[Rates, float]:
-    """The nearest null, and the best stake against it, for failing units of the bet's size."""
-    size = bet.size
-    if size == 1.0:
-        null = nearest_null(bet.rates, margin, candidates=candidates, olds=olds)
-        return null, candidates * abs(bet.rates.candidate - null.candidate) / (
-            null.candidate * (1.0 - null.candidate)
-        )
-    new, before = (1.0 - (1.0 - rate) / size for rate in bet.rates)
-    inner = nearest_null(Rates(new, before), margin / size, candidates=candidates, olds=olds)
-    stake = candidates * abs(new - inner.candidate) / (inner.candidate * (1.0 - inner.candidate) * size)
-    return Rates(1.0 - (1.0 - inner.candidate) * size, 1.0 - (1.0 - inner.old) * size), stake
-
-
-def _gain(rate: float, centre: float, units: Units) -> float:
-    """The lower bound of the sum of ``ln(1 + rate (x - centre))`` over units with these sums."""
-    n, total, squares = units
-    if total <= NOTHING:
-        return n * log1p(-rate * centre)
-    # NB: sums of floats may miss what holds for every set of fractions: total / n <= squares / total <= 1.
-    touching = min(1.0, max(squares / total, total / n))
-    there = total / touching
-    return (n - there) * log1p(-rate * centre) + there * log(1.0 + rate * (touching - centre))
+def _null(bet: Bet, margin: float, candidates: float, olds: float) -> tuple[float, float, float]:
+    """The nearest null (candidate, old), and the best stake against it, for failing units of the bet's size."""
+    new, before, size = bet
+    if size != 1.0:
+        new, before, margin = 1.0 - (1.0 - new) / size, 1.0 - (1.0 - before) / size, margin / size
+    centre = nearest_null(new, before, margin, candidates=candidates, olds=olds)
+    here = centre - margin
+    stake = candidates * abs(new - here) / (here * (1.0 - here) * size)
+    return 1.0 - (1.0 - here) * size, 1.0 - (1.0 - centre) * size, stake

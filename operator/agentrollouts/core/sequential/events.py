@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentrollouts.core.sequential.evalue import Bet, log_good, log_worse
+from agentrollouts.core.sequential.evalue import Bet, Pair, log_good, log_worse
 from agentrollouts.core.sequential.measure import Block, Course, Sums
 from agentrollouts.core.sequential.memory import REMEMBERED, kept
-from agentrollouts.core.sequential.nulls import Rates
 from agentrollouts.core.sequential.units import Units
 from agentrollouts.core.sequential.wealth import Wealth, grown, laid
 
@@ -68,13 +67,9 @@ def stepped(
     weights: tuple[float, ...] = WEIGHTS,
 ) -> tuple[Wealth, Wealth]:
     """Wealth (against, in favour) after a block; ``q`` is how often it happened before, ``sides`` are units without it."""
-    new, old = sides
-    worse = [
-        log_worse(Bet(Rates(1.0 - min(MOST, q + tolerance + rise), 1.0 - q)), tolerance, new, old)
-        for rise in rises
-    ]
-    same = min(q, 0.98)
-    good = [log_good(Bet(Rates(1.0 - same, 1.0 - q)), margin, new, old)] if wealth[1] else []
+    pair, usual = Pair.of(*sides), 1.0 - q
+    worse = [log_worse(Bet(1.0 - min(MOST, q + tolerance + rise), usual), tolerance, pair) for rise in rises]
+    good = [log_good(Bet(max(0.02, usual), usual), margin, pair)] if wealth[1] else []
     return laid(wealth[0], block, weights, worse), grown(wealth[1], good)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentrollouts.core.sequential.evalue import Bet, log_good, log_worse
+from agentrollouts.core.sequential.evalue import Bet, Pair, log_good, log_worse
 from agentrollouts.core.sequential.measure import Block, Course
 from agentrollouts.core.sequential.memory import Memory
-from agentrollouts.core.sequential.nulls import Rates
 from agentrollouts.core.sequential.units import Units
 from agentrollouts.core.sequential.wealth import grown, laid
 
@@ -36,23 +35,22 @@ class Success:
     def folded(self, course: Course, candidate: Block, old: Block) -> Course:
         """Bets come from the blocks before this one."""
         memory = Memory(**course.memory)
-        new, before = units(candidate), units(old)
-        block = course.blocks + 1
-        worse = [log_worse(bet, self.tolerance, new, before) for bet in drops(memory, self.tolerance)]
-        good = [log_good(bet, self.margin, new, before) for bet in self._promoting(memory)]
+        before, number = units(old), course.blocks + 1
+        block = Pair.of(units(candidate), before)
+        worse = [log_worse(bet, self.tolerance, block) for bet in drops(memory, self.tolerance)]
+        good = [log_good(bet, self.margin, block) for bet in self._promoting(memory)]
         return Course(
-            blocks=block,
-            against=(laid(course.against[0], block, WEIGHTS, worse),),
+            blocks=number,
+            against=(laid(course.against[0], number, WEIGHTS, worse),),
             favour=(grown(course.favour[0], good),),
-            memory=memory.after(before, new.n + before.n)._asdict(),
+            memory=memory.after(before, candidate.n + old.n)._asdict(),
         )
 
     def _promoting(self, memory: Memory) -> tuple[Bet, ...]:
         """As good as the old version, with failing sessions of the expected size and whole ones; and half the margin worse."""
         q = memory.rate
         size = memory.size(1.0 - q + self.margin)
-        same, between = Rates(q, q), Rates(max(q - self.margin / 2, NUDGE), q)
-        return Bet(same, size), Bet(same, 1.0), Bet(between, size)
+        return Bet(q, q, size), Bet(q, q), Bet(max(q - self.margin / 2, NUDGE), q, size)
 
 
 def units(block: Block) -> Units:
@@ -66,5 +64,5 @@ def drops(memory: Memory, tolerance: float) -> tuple[Bet, ...]:
     bets = []
     for drop in DROPS:
         new = min(HIGHEST, max(LOWEST, q - tolerance - drop))
-        bets.append(Bet(Rates(new, q), memory.size(1.0 - new)))
+        bets.append(Bet(new, q, memory.size(1.0 - new)))
     return tuple(bets)

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import exp
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from agentrollouts.core.sequential.evalue import log_worse
+from agentrollouts.core.sequential.evalue import Pair, log_worse
 from agentrollouts.core.sequential.measure import Block, Course, Measure, Sums
 from agentrollouts.core.sequential.memory import Memory
 from agentrollouts.core.sequential.split import Split
-from agentrollouts.core.sequential.success import DROPS, Success, drops, units
+from agentrollouts.core.sequential.success import Success, drops, units
 from agentrollouts.core.sequential.wealth import MOST
+
+Item = TypeVar("Item")
 
 UNLIKE = 100.0
 """The e-value from which on control and stable count as different."""
@@ -37,11 +39,19 @@ class Criterion(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A cohort's sums so far: closed sessions, what each criterion sums over them, and the keys assigned to it."""
+    """A cohort's sums so far: closed sessions, what each criterion sums over them, and the keys assigned to it.
+
+    Sums with an ``n`` of their own are over fewer units, such as those sessions that had a score.
+    """
 
     n: float
     sums: tuple[Sums, ...]
     assigned: float = 0.0
+
+    def side(self, at: int) -> Block:
+        """The units of a criterion."""
+        sums = self.sums[at]
+        return Block(sums.get("n", self.n), sums)
 
 
 class Cohorts(NamedTuple):
@@ -51,12 +61,29 @@ class Cohorts(NamedTuple):
     control: Reading
     stable: Reading
 
+    def sides(self, at: int) -> Sides:
+        """The units of a criterion, by cohort."""
+        return Sides(self.candidate.side(at), self.control.side(at), self.stable.side(at))
+
+
+class Sides(NamedTuple):
+    """One criterion's units by cohort."""
+
+    candidate: Block
+    control: Block
+    stable: Block
+
+    @property
+    def old(self) -> Block:
+        """The old version's, wherever it served."""
+        return _both(self.control, self.stable)
+
 
 class Trial(NamedTuple):
     """The state of a rollout's test between two looks."""
 
-    seen: Cohorts
-    """Sums at the end of the last closed block."""
+    seen: tuple[Sides, ...]
+    """By criterion: sums at the end of its last closed block."""
     courses: tuple[Course, ...]
     alike: tuple[float, float] = (1.0, 1.0)
     """Wealth of the bets that the control cohort is worse than stable, and the other way round."""
@@ -69,60 +96,63 @@ class Trial(NamedTuple):
 
 def begun(criteria: Sequence[Criterion], now: Cohorts) -> Trial:
     """At the start of a rollout: whatever was counted so far is history."""
-    n = now.stable.n + now.control.n
-    histories = [
-        Block(n, _plus(control, stable))
-        for control, stable in zip(now.control.sums, now.stable.sums, strict=True)
-    ]
-    courses = tuple(
-        criterion.measure.begun(history) for criterion, history in zip(criteria, histories, strict=True)
-    )
-    return Trial(now, courses, assigned=_assigned(now))
+    seen = tuple([now.sides(at) for at in range(len(criteria))])
+    courses = [criterion.measure.begun(sides.old) for criterion, sides in zip(criteria, seen, strict=True)]
+    return Trial(seen, tuple(courses), assigned=_assigned(now))
 
 
 def looked(criteria: Sequence[Criterion], trial: Trial, now: Cohorts, shares: Sequence[float] = ()) -> Trial:
     """The trial after another look at the sums.
 
-    A block is closed when both sides have a session since the last one. ``shares`` are those of candidate, control and
-    stable since the last look; empty: they changed, or aren't known.
+    A criterion's block is closed when both sides have a unit since its last one. ``shares`` are those of candidate, control
+    and stable since the last look; empty: they changed, or aren't known.
     """
     trial = _split(trial, now, shares)
-    gained = [_since(then, at) for then, at in zip(trial.seen, now, strict=True)]
-    if any(_shrunk(reading) for reading in gained):
-        return trial._replace(seen=now)  # sums that were lost begin anew; nothing is counted twice
-    candidate, control, stable = gained
-    trial = _guarded(criteria, trial, gained)
-    old = control if trial.apart else _both(control, stable)
-    if candidate.n < 1.0 or old.n < 1.0:
+    for at, criterion in enumerate(criteria):
+        trial = _closed(trial, at, criterion, now.sides(at))
+    return trial
+
+
+def _closed(trial: Trial, at: int, criterion: Criterion, now: Sides) -> Trial:
+    """With one criterion's block closed, if it is full."""
+    then = trial.seen[at]
+    candidate, control, stable = (side.n - before.n for side, before in zip(now, then, strict=True))
+    if min(candidate, control, stable) < -ROUNDING:
+        return trial._replace(
+            seen=_put(trial.seen, at, now)
+        )  # sums that were lost begin anew; none is counted twice
+    if candidate < 1.0 or (control if trial.apart else control + stable) < 1.0:
         return trial
-    courses = tuple(
-        criterion.measure.folded(course, Block(candidate.n, mine), Block(old.n, theirs))
-        for criterion, course, mine, theirs in zip(
-            criteria, trial.courses, candidate.sums, old.sums, strict=True
-        )
-    )
-    return trial._replace(seen=now, courses=courses)
+    block = Sides(*[_since(before, side) for before, side in zip(then, now, strict=True)])
+    trial = trial._replace(seen=_put(trial.seen, at, now))
+    if any(_shrunk(side) for side in block):
+        return trial
+    if isinstance(criterion.measure, Success):
+        trial = _guarded(trial, trial.courses[at], block)
+    old = block.control if trial.apart else block.old
+    if old.n < 1.0:
+        return trial
+    course = criterion.measure.folded(trial.courses[at], block.candidate, old)
+    return trial._replace(courses=_put(trial.courses, at, course))
 
 
 def _split(trial: Trial, now: Cohorts, shares: Sequence[float]) -> Trial:
     assigned = _assigned(now)
     gained = [new - old for new, old in zip(assigned, trial.assigned, strict=True)]
-    if not shares or min(gained) < 0.0:
+    if not shares or min(gained) < 0.0 or not any(gained):
         return trial._replace(assigned=assigned)
     return trial._replace(split=trial.split.after(shares, gained), assigned=assigned)
 
 
-def _guarded(criteria: Sequence[Criterion], trial: Trial, gained: Sequence[Reading]) -> Trial:
-    """The watch over control and stable, on the first criterion that measures success."""
-    candidate, control, stable = gained
-    at = next((i for i, criterion in enumerate(criteria) if isinstance(criterion.measure, Success)), None)
-    if at is None or trial.apart or min(candidate.n, control.n, stable.n) < 1.0:
+def _guarded(trial: Trial, course: Course, block: Sides) -> Trial:
+    """The watch over control and stable, on success."""
+    if trial.apart or min(block.control.n, block.stable.n) < 1.0:
         return trial
-    bets = drops(Memory(**trial.courses[at].memory), 0.0)
-    one, other = (units(Block(side.n, side.sums[at])) for side in (control, stable))
+    bets = drops(Memory(**course.memory), 0.0)[1:5:2]
+    one, other = units(block.control), units(block.stable)
     worse, better = (
-        wealth * sum([exp(min(log_worse(bet, 0.0, first, second), MOST)) for bet in bets]) / len(DROPS)
-        for wealth, first, second in zip(trial.alike, (one, other), (other, one), strict=True)
+        wealth * sum([exp(min(log_worse(bet, 0.0, pair), MOST)) for bet in bets]) / len(bets)
+        for wealth, pair in zip(trial.alike, (Pair.of(one, other), Pair.of(other, one)), strict=True)
     )
     return trial._replace(alike=(worse, better), apart=(worse + better) / 2 >= UNLIKE)
 
@@ -131,28 +161,21 @@ def _assigned(now: Cohorts) -> tuple[float, ...]:
     return tuple([reading.assigned for reading in now])
 
 
-def _since(then: Reading, now: Reading) -> Reading:
-    return Reading(
-        now.n - then.n,
-        tuple(
-            [
-                {name: amount - old.get(name, 0.0) for name, amount in new.items()}
-                for old, new in zip(then.sums, now.sums, strict=True)
-            ]
-        ),
-    )
+def _put(items: tuple[Item, ...], at: int, item: Item) -> tuple[Item, ...]:
+    return (*items[:at], item, *items[at + 1 :])
 
 
-def _shrunk(gained: Reading) -> bool:
-    return gained.n < -ROUNDING or any(min(sums.values()) < -ROUNDING for sums in gained.sums if sums)
+def _since(then: Block, now: Block) -> Block:
+    before = then.sums
+    return Block(now.n - then.n, {name: amount - before.get(name, 0.0) for name, amount in now.sums.items()})
 
 
-def _both(one: Reading, other: Reading) -> Reading:
-    return Reading(one.n + other.n, tuple([_plus(a, b) for a, b in zip(one.sums, other.sums, strict=True)]))
+def _shrunk(gained: Block) -> bool:
+    return bool(gained.sums) and min(gained.sums.values()) < -ROUNDING
 
 
-def _plus(one: Sums, other: Sums) -> Sums:
-    both = dict(one)
-    for name, amount in other.items():
+def _both(one: Block, other: Block) -> Block:
+    both = dict(one.sums)
+    for name, amount in other.sums.items():
         both[name] = both.get(name, 0.0) + amount
-    return both
+    return Block(one.n + other.n, both)
