@@ -18,14 +18,17 @@ async def _agent(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     with task() as t:
         t.add_cost(0.125)
-        t.tool_call("lookup")
+        t.tool_call("lookup", ok=asked["outcome"] != "failure")
+        t.score("similarity", 0.25)
         await send({"type": "http.response.body", "body": b"begun\n", "more_body": True})
         if "hold" in asked:
             await asyncio.Event().wait()
+        if asked["outcome"] == "escalated":
+            t.intervention()
         {"success": t.success, "failure": t.fail, "refused": t.refuse, "escalated": t.escalate}[
             asked["outcome"]
         ]()
     await send({"type": "http.response.body", "body": b"done\n"})
 
 
-app = OutcomeMiddleware(_agent, Reporter(tools=("lookup",), max_open_sessions=1000))
+app = OutcomeMiddleware(_agent, Reporter(tools=("lookup",), scores=("similarity",), max_open_sessions=1000))

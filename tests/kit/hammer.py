@@ -9,7 +9,7 @@ from agentrollouts_kit.context import current
 
 
 def main() -> None:
-    reporter = Reporter(tools=("lookup",), max_open_sessions=20)
+    reporter = Reporter(tools=("lookup",), scores=("similarity",), max_open_sessions=20)
     for number in itertools.count():
         if number == 1:
             print("counting", flush=True)
@@ -22,6 +22,8 @@ def main() -> None:
             t.llm_call(input_tokens=3, output_tokens=2, cost_usd=0.25)
             t.tool_call("lookup")
             t.response(10)
+            t.checkpoint()
+            t.score("similarity", 0.5)
             if number % 3 == 0:
                 t.end_session()
 

@@ -118,6 +118,22 @@ async def test_a_kill_in_the_middle_of_known_tasks_is_counted_exactly(agent: Age
             reading("agent_session_outcome_fraction_total", cohort=cohort, outcome=o) for o in OUTCOMES
         )
         assert fractions == pytest.approx(sessions)
+        # Of the tasks that were killed no events are known, and their sessions have no score.
+        for event, outcome in (("tool_failure", "failure"), ("intervention", "escalated")):
+            found = reading("agent_session_event_fraction_total", cohort=cohort, event=event)
+            assert found == pytest.approx(session_fractions(cohort, outcome))
+            assert found > 0
+        assert reading("agent_session_scores_total", cohort=cohort) == users
+        assert reading("agent_session_score_sum_total", cohort=cohort) == users / 4
+
+
+def session_fractions(cohort: str, outcome: str) -> float:
+    """The sum over the users of the first test of the fraction of their requests that asked for the outcome."""
+    asked: dict[int, list[bool]] = {}
+    for number in range(40):
+        if COHORTS[number % 4] == cohort:
+            asked.setdefault(number % 7, []).append(OUTCOMES[number // 4 % 4] == outcome)
+    return sum(sum(hits) / len(hits) for hits in asked.values())
 
 
 async def hold(agent: AgentProcess, call: Call) -> asyncio.Task[None]:

@@ -17,6 +17,7 @@ from agentrollouts_kit.default import (
     close_session,
     current_task,
     default_reporter,
+    feedback,
     task,
     use_reporter,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "close_session",
     "current_task",
     "default_reporter",
+    "feedback",
     "propagate",
     "propagate_async",
     "propagation_headers",

@@ -10,7 +10,7 @@ from agentrollouts_kit.context import current
 from agentrollouts_kit.decorate import decorate
 from agentrollouts_kit.reporter import Reporter
 from agentrollouts_kit.task import Task, TaskScope, running
-from agentrollouts_kit.vocabulary import Outcome
+from agentrollouts_kit.vocabulary import Feedback, Outcome
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _lock = threading.Lock()
@@ -100,6 +100,12 @@ def task(
 def current_task() -> Task:
     """The task that runs here. Outside of any, one that is never counted, so that tools need not ask."""
     return running.get() or Task(reporter_in_use())
+
+
+def feedback(event: Feedback) -> bool:
+    """Count what a user did about an earlier task of the current request's session; see `Reporter.feedback`."""
+    session = current.get().session
+    return session is not None and reporter_in_use().feedback(session, event)
 
 
 def close_session() -> None:

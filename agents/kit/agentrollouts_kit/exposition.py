@@ -11,12 +11,19 @@ from prometheus_client.utils import floatToGoString
 
 from agentrollouts_kit.identity import Identity
 from agentrollouts_kit.layout import CounterCells, Layout
+from agentrollouts_kit.tally import Caps
 from agentrollouts_kit.vocabulary import (
     CALL_OUTCOMES,
+    CHECKPOINT,
     CLOSE_REASONS,
     COHORTS,
+    DESTRUCTIVE_ROLLBACK,
     DIRECTIONS,
     DURATION_EDGES,
+    EVENTS,
+    FEEDBACK,
+    FIRST_FEEDBACK,
+    INTERVENTION,
     LENGTH_EDGES,
     OTHER_TOOL,
     OUTCOMES,
@@ -56,13 +63,23 @@ class Exposition:
     """Turns the counter cells of one process or the sum over several into metric families."""
 
     def __init__(
-        self, *, identity: Identity, tools: tuple[str, ...], layout: Layout, cost_cap_usd: float
+        self,
+        *,
+        identity: Identity,
+        tools: tuple[str, ...],
+        scores: tuple[str, ...],
+        layout: Layout,
+        caps: Caps,
     ) -> None:
         self._labels = (identity.agent, identity.version, identity.digest)
         self._size = layout.counters.size
-        self._counters = (*_task_counters(layout.counters, tools), *_session_counters(layout.counters, tools))
+        self._counters = (
+            *_task_counters(layout.counters, tools),
+            *_session_counters(layout.counters, tools),
+            *_score_counters(layout.counters, scores),
+        )
         self._histograms = _histograms(layout.counters)
-        self._cap = cost_cap_usd
+        self._caps = caps
 
     def families(self, cells: Sequence[float], *, problems: int) -> Iterator[Metric]:
         """All families with these values; `cells` are the counter cells of a layout."""
@@ -70,22 +87,25 @@ class Exposition:
             yield self._counter(counter, cells)
         for histogram in self._histograms:
             yield self._histogram(histogram, cells)
-        names = _COMMON[:3]
-        info = GaugeMetricFamily(
-            "agent_build_info", "Always 1; which version this process runs.", labels=names
+        yield self._gauge("agent_build_info", "Always 1; which version this process runs.", 1)
+        yield self._gauge("agent_cost_cap_usd", "The cap of the capped cost of a task.", self._caps.cost_usd)
+        yield self._gauge(
+            "agent_llm_calls_cap",
+            "The cap of a task's calls of language models in the session's fraction.",
+            self._caps.llm_calls,
         )
-        info.add_metric(self._labels, 1)
-        yield info
-        cap = GaugeMetricFamily("agent_cost_cap_usd", "The cap of the capped cost of a task.", labels=names)
-        cap.add_metric(self._labels, self._cap)
-        yield cap
         trouble = CounterMetricFamily(
             "agent_reporting_problems",
             "Reports that were wrong or could not be recorded; see the log.",
-            labels=names,
+            labels=_COMMON[:3],
         )
         trouble.add_metric(self._labels, problems)
         yield trouble
+
+    def _gauge(self, name: str, text: str, value: float) -> Metric:
+        family = GaugeMetricFamily(name, text, labels=_COMMON[:3])
+        family.add_metric(self._labels, value)
+        return family
 
     def _counter(self, counter: _Counter, cells: Sequence[float]) -> Metric:
         family = CounterMetricFamily(counter.name, counter.help, labels=(*_COMMON, *counter.labels))
@@ -120,12 +140,19 @@ def _task_counters(cells: CounterCells, tools: tuple[str, ...]) -> tuple[_Counte
         _Counter("agent_llm_calls", "Calls of language models.", cells.llm_calls),
         _Counter("agent_llm_tokens", "Tokens.", cells.tokens, ("direction",), _single(DIRECTIONS)),
         _Counter("agent_tool_calls", "Calls of tools.", cells.tool_calls, ("tool", "outcome"), calls),
-        _Counter("agent_checkpoints", "Stops for somebody to confirm.", cells.checkpoints),
-        _Counter("agent_interventions", "Times a person had to step in.", cells.interventions),
+        _Counter("agent_checkpoints", "Stops for somebody to confirm.", cells.events + CHECKPOINT),
+        _Counter("agent_interventions", "Times a person had to step in.", cells.events + INTERVENTION),
         _Counter(
             "agent_destructive_rollbacks",
             "Destructive actions that were undone.",
-            cells.destructive_rollbacks,
+            cells.events + DESTRUCTIVE_ROLLBACK,
+        ),
+        _Counter(
+            "agent_feedback",
+            "Times a user disliked an answer, asked for another or took over.",
+            cells.events + FIRST_FEEDBACK,
+            ("event",),
+            _single(FEEDBACK),
         ),
     )
 
@@ -163,6 +190,36 @@ def _session_counters(cells: CounterCells, tools: tuple[str, ...]) -> tuple[_Cou
         _Counter(
             "agent_session_tool_fraction", f"{part} tool calls.", cells.tool_fractions, ("tool",), all_tools
         ),
+        _Counter(
+            "agent_session_event_fraction",
+            f"{part} tasks in which the event happened.",
+            cells.event_fractions,
+            ("event",),
+            _single(EVENTS),
+        ),
+        _Counter(
+            "agent_session_llm_calls_fraction",
+            "Sum over closed sessions of their tasks' mean of min(LLM calls, cap) / cap.",
+            cells.llm_calls_fraction,
+        ),
+        _Counter("agent_session_llm_calls_fraction_squares", "The same, squared.", cells.llm_calls_squares),
+    )
+
+
+def _score_counters(cells: CounterCells, scores: tuple[str, ...]) -> tuple[_Counter, ...]:
+    names = _single(scores)
+    return (
+        _Counter(
+            "agent_session_scores", "Closed sessions that had the score.", cells.scores, ("score",), names
+        ),
+        _Counter(
+            "agent_session_score_sum",
+            "Sum over closed sessions of their scored tasks' mean.",
+            cells.score_sums,
+            ("score",),
+            names,
+        ),
+        _Counter("agent_session_score_squares", "The same, squared.", cells.score_squares, ("score",), names),
     )
 
 

@@ -14,6 +14,7 @@ from agentrollouts_kit.vocabulary import (
     COHORTS,
     DIRECTIONS,
     DURATION_EDGES,
+    EVENTS,
     LENGTH_EDGES,
     OUTCOMES,
 )
@@ -33,7 +34,10 @@ class _Cursor:
 
 @dataclass(frozen=True, slots=True)
 class CounterCells:
-    """Offsets of one cohort's counters; a name in the plural is the first of a run, in the order of the vocabulary."""
+    """Offsets of one cohort's counters; a name in the plural is the first of a run, in the order of the vocabulary.
+
+    Of `events` the tool failures' cell stays 0: failed calls are counted by tool.
+    """
 
     outcomes: int
     durations: int
@@ -42,9 +46,7 @@ class CounterCells:
     llm_calls: int
     tokens: int
     tool_calls: int
-    checkpoints: int
-    interventions: int
-    destructive_rollbacks: int
+    events: int
     lengths: int
     length_sum: int
     assigned: int
@@ -56,6 +58,12 @@ class CounterCells:
     cost_squares: int
     latency_fractions: int
     tool_fractions: int
+    event_fractions: int
+    llm_calls_fraction: int
+    llm_calls_squares: int
+    scores: int
+    score_sums: int
+    score_squares: int
     size: int
 
 
@@ -74,6 +82,10 @@ class SessionCells:
     cost_fraction: int
     durations: int
     tool_calls: int
+    events: int
+    llm_calls_fraction: int
+    scored_tasks: int
+    score_sums: int
     size: int
 
 
@@ -84,12 +96,19 @@ class Layout:
     counters: CounterCells
     session: SessionCells
     tools: int
+    scores: int
     slots: int
 
     @classmethod
-    def of(cls, *, tools: int, slots: int) -> Layout:
-        """Lay out for that many declared tools and that many open sessions."""
-        return cls(counters=_counter_cells(tools), session=_session_cells(tools), tools=tools, slots=slots)
+    def of(cls, *, tools: int, scores: int, slots: int) -> Layout:
+        """Lay out for that many declared tools and scores and that many open sessions."""
+        return cls(
+            counters=_counter_cells(tools, scores),
+            session=_session_cells(tools, scores),
+            tools=tools,
+            scores=scores,
+            slots=slots,
+        )
 
     @property
     def counters_size(self) -> int:
@@ -116,7 +135,7 @@ class Layout:
         return self.counters_size + number * self.session.size
 
 
-def _counter_cells(tools: int) -> CounterCells:
+def _counter_cells(tools: int, scores: int) -> CounterCells:
     cursor = _Cursor()
     take = cursor.take
     return CounterCells(
@@ -127,9 +146,7 @@ def _counter_cells(tools: int) -> CounterCells:
         llm_calls=take(),
         tokens=take(len(DIRECTIONS)),
         tool_calls=take((tools + 1) * len(CALL_OUTCOMES)),
-        checkpoints=take(),
-        interventions=take(),
-        destructive_rollbacks=take(),
+        events=take(len(EVENTS)),
         lengths=take(len(LENGTH_EDGES) + 1),
         length_sum=take(),
         assigned=take(),
@@ -141,11 +158,17 @@ def _counter_cells(tools: int) -> CounterCells:
         cost_squares=take(),
         latency_fractions=take(len(DURATION_EDGES) + 1),
         tool_fractions=take(tools + 2),
+        event_fractions=take(len(EVENTS)),
+        llm_calls_fraction=take(),
+        llm_calls_squares=take(),
+        scores=take(scores),
+        score_sums=take(scores),
+        score_squares=take(scores),
         size=cursor.at,
     )
 
 
-def _session_cells(tools: int) -> SessionCells:
+def _session_cells(tools: int, scores: int) -> SessionCells:
     cursor = _Cursor()
     take = cursor.take
     return SessionCells(
@@ -160,5 +183,9 @@ def _session_cells(tools: int) -> SessionCells:
         cost_fraction=take(),
         durations=take(len(DURATION_EDGES) + 1),
         tool_calls=take(tools + 1),
+        events=take(len(EVENTS)),
+        llm_calls_fraction=take(),
+        scored_tasks=take(scores),
+        score_sums=take(scores),
         size=cursor.at,
     )

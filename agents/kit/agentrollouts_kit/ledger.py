@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from agentrollouts_kit.cells import Cells
+from agentrollouts_kit.closing import close_session
 from agentrollouts_kit.counting import (
     SLOT_CLOSING,
     SLOT_OPEN,
@@ -19,13 +20,12 @@ from agentrollouts_kit.counting import (
     Change,
     add_task,
     add_task_to_session,
-    close_session,
 )
 from agentrollouts_kit.layout import Layout
 from agentrollouts_kit.recovery import recover
 from agentrollouts_kit.sessions import SessionIndex
-from agentrollouts_kit.tally import Session, Tally
-from agentrollouts_kit.vocabulary import FAILURE, CloseReason
+from agentrollouts_kit.tally import Caps, Session, Tally
+from agentrollouts_kit.vocabulary import FAILURE, OUTCOMES, CloseReason
 
 _SWEEP_PER_TASK = 4
 _SWEEP_BATCH = 50
@@ -47,14 +47,14 @@ class Ledger:
         clock: Clock,
         idle_seconds: float,
         max_seconds: float,
-        cost_cap_usd: float,
+        caps: Caps,
     ) -> None:
         self.cells = cells
         self._layout = layout
         self._clock = clock
         self._idle = idle_seconds
         self._max = max_seconds
-        self._cap = cost_cap_usd
+        self._caps = caps
         self._lock = threading.RLock()
         self._queue: deque[Callable[[], None]] = deque()
         self._busy = False
@@ -83,6 +83,15 @@ class Ledger:
     def end_session(self, cohort: int, key: Key) -> None:
         """Close the session of this key, after the tasks of it that still run."""
         self._run(partial(self._end_session, cohort, key))
+
+    def feedback(self, cohort: int, key: Key, event: int) -> bool:
+        """Count an event for one more task of the key's open session; whether there was such a session.
+
+        False too, though it will be counted, when the call had to be queued.
+        """
+        counted: list[bool] = []
+        self._run(lambda: counted.append(self._feedback(cohort, key, event)))
+        return any(counted)
 
     def sweep(self) -> None:
         """Close every session that has been quiet or open for too long; in batches, so that no task waits long."""
@@ -183,7 +192,7 @@ class Ledger:
             tally,
             outcome=outcome,
             seconds=seconds,
-            cost_cap_usd=self._cap,
+            caps=self._caps,
         )
         change.set(session.cell + layout.session.last, self._clock())
         if tally.ends_session:
@@ -199,6 +208,20 @@ class Ledger:
             self._stop_taking_tasks(session, change)
             self.cells.commit(change.values)
             self._settle(session)
+
+    def _feedback(self, cohort: int, key: Key, event: int) -> bool:
+        session = self._index.find(cohort, key)
+        if session is None or self._close_if_over(session, self._clock()):
+            return False
+        own, counters, change = self._layout.session, self._layout.counters, Change(self.cells.view)
+        outcomes, cell = session.cell + own.outcomes, session.cell + own.events + event
+        if change.view[cell] < sum(change.view[outcomes : outcomes + len(OUTCOMES)]):
+            change.add(cell, 1)
+        elif unaware := [tally for tally in session.running if event not in tally.events]:
+            min(unaware, key=lambda tally: tally.started).events.setdefault(event, 0)
+        change.add(cohort * counters.size + counters.events + event, 1)
+        self.cells.commit(change.values)
+        return True
 
     def _stop_taking_tasks(self, session: Session, change: Change) -> None:
         session.closing = True

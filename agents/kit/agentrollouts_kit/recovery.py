@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from agentrollouts_kit.cells import Cells
-from agentrollouts_kit.counting import (
-    SLOT_CLOSING,
-    SLOT_FREE,
-    Change,
-    add_crashed_tasks,
-    close_session,
-)
+from agentrollouts_kit.closing import close_session
+from agentrollouts_kit.counting import SLOT_CLOSING, SLOT_FREE, Change, add_crashed_tasks
 from agentrollouts_kit.layout import Layout
 from agentrollouts_kit.sessions import SessionIndex
 from agentrollouts_kit.tally import Session

@@ -26,9 +26,9 @@ from agentrollouts_kit.ledger import Clock, Ledger
 from agentrollouts_kit.problems import Problems
 from agentrollouts_kit.server import MetricsServer, Scrape
 from agentrollouts_kit.settings import Settings
-from agentrollouts_kit.tally import Tally
+from agentrollouts_kit.tally import Caps, Tally
 from agentrollouts_kit.task import TaskScope
-from agentrollouts_kit.vocabulary import Outcome
+from agentrollouts_kit.vocabulary import COHORTS, EVENTS, FEEDBACK, Feedback, Outcome
 
 if TYPE_CHECKING:
     from agentrollouts_kit.state import StateDir, StateFile
@@ -49,11 +49,13 @@ class Reporter:
         self.clock = clock
         self.problems = Problems()
         self.registry = CollectorRegistry()
-        tools = self.settings.tools
+        tools, scores = self.settings.tools, self.settings.scores
         self._tool_index = {tool: index for index, tool in enumerate(tools)}
-        self._layout = Layout.of(tools=len(tools), slots=self.settings.max_open_sessions)
+        self._score_index = {score: index for index, score in enumerate(scores)}
+        self._layout = Layout.of(tools=len(tools), scores=len(scores), slots=self.settings.max_open_sessions)
+        self._caps = Caps(cost_usd=self.settings.cost_cap_usd, llm_calls=self.settings.llm_calls_cap)
         self._exposition = Exposition(
-            identity=self.identity, tools=tools, layout=self._layout, cost_cap_usd=self.settings.cost_cap_usd
+            identity=self.identity, tools=tools, scores=scores, layout=self._layout, caps=self._caps
         )
         self._forget()
         _reporters.add(self)
@@ -78,6 +80,10 @@ class Reporter:
         """The index of a declared tool, or that of `other`."""
         return self._tool_index.get(name, self._layout.other_tool)
 
+    def score_index(self, name: str) -> int | None:
+        """The index of a declared score."""
+        return self._score_index.get(name) if isinstance(name, str) else None
+
     def begin(self, tally: Tally, key: str | None) -> None:
         """Note that a task begins. Never raises."""
         try:
@@ -100,6 +106,32 @@ class Reporter:
                 self.ledger.end_session(context.cohort, _digest(context.session))
             except Exception as error:  # noqa: BLE001 - as above
                 self._note_unrecorded(error)
+
+    def feedback(self, session_key: str, event: Feedback, *, cohort: str | None = None) -> bool:
+        """Count what a user did about a task that has ended, while its session is still open. Never raises.
+
+        One more of the session's tasks counts as having the event, as long as there is one without it. `cohort`
+        is that of the current request unless given. False when it was not counted: no session of this key is
+        open here in that cohort (closed already, of another process), or an argument makes no sense.
+        """
+        known = event in FEEDBACK and (cohort is None or cohort in COHORTS)
+        if not known or not isinstance(session_key, str):
+            self.problems.note(
+                "feedback",
+                "feedback takes a session key, one of %s and one of the cohorts %s, not a %s, %r and %r: left out",
+                ", ".join(FEEDBACK),
+                ", ".join(COHORTS),
+                type(session_key).__name__,
+                event,
+                cohort,
+            )
+            return False
+        place = current.get().cohort if cohort is None else COHORTS.index(cohort)
+        try:
+            return self.ledger.feedback(place, _digest(session_key), EVENTS.index(event))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._note_unrecorded(error)
+            return False
 
     def serve(self) -> int | None:
         """Serve /metrics from a daemon thread; again is harmless. The port, None while another process has it."""
@@ -180,7 +212,7 @@ class Reporter:
                     clock=self.clock,
                     idle_seconds=self.settings.session_idle_seconds,
                     max_seconds=self.settings.session_max_seconds,
-                    cost_cap_usd=self.settings.cost_cap_usd,
+                    caps=self._caps,
                 )
             return self._ledger
 
@@ -194,6 +226,7 @@ class Reporter:
                     Path(self.settings.state_dir),
                     identity=self.identity,
                     tools=self.settings.tools,
+                    scores=self.settings.scores,
                     layout=self._layout,
                 )
                 self._state = directory, directory.claim()

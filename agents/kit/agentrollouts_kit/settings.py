@@ -15,6 +15,8 @@ from agentrollouts_kit.vocabulary import OTHER_TOOL, OUTCOMES, WITHOUT_TOOL, Out
 
 MAX_TOOLS = 64
 """Each declared tool is 12 series and some cells in every session slot, so their number is bounded."""
+MAX_SCORES = 16
+"""Each declared score is 12 series too, and two cells in every session slot."""
 
 _HIGHEST_PORT = 65_535
 _ENV = {
@@ -24,10 +26,12 @@ _ENV = {
     "session_max_seconds": "AGENT_SESSION_MAX_SECONDS",
     "max_open_sessions": "AGENT_MAX_OPEN_SESSIONS",
     "cost_cap_usd": "AGENT_COST_CAP_USD",
+    "llm_calls_cap": "AGENT_LLM_CALLS_CAP",
     "drain_seconds": "AGENT_DRAIN_SECONDS",
     "default_outcome": "AGENT_DEFAULT_OUTCOME",
     "pod_name": "POD_NAME",
 }
+_LISTS = {"tools": "AGENT_TOOLS", "scores": "AGENT_SCORES"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +40,21 @@ class Settings:
 
     `state_dir` empty keeps everything in memory: counts then start at zero with every restart of the process.
     `cost_cap_usd` is what a task's cost is divided by (and cut at 1) in the per-session cost fraction.
+    `llm_calls_cap` is the same for its calls of language models.
     `drain_seconds` is how long a stopping process waits for a last scrape; without a `pod_name` only if it was ever
     scraped, so that stopping an agent on a laptop takes no time.
     `default_outcome` is that of a task which returns normally and never said how it went.
     """
 
     tools: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ()
     state_dir: str = ""
     metrics_port: int = 9464
     session_idle_seconds: float = 1800.0
     session_max_seconds: float = 3600.0
     max_open_sessions: int = 10_000
     cost_cap_usd: float = 1.0
+    llm_calls_cap: int = 50
     drain_seconds: float = 20.0
     default_outcome: Outcome = "success"
     pod_name: str = ""
@@ -57,6 +64,7 @@ class Settings:
             _require(name, getattr(self, name), low=0.0, inclusive=False)
         _require("drain_seconds", self.drain_seconds, low=0.0, inclusive=True)
         _require("max_open_sessions", self.max_open_sessions, low=1, inclusive=True)
+        _require("llm_calls_cap", self.llm_calls_cap, low=1, inclusive=True)
         _require("metrics_port", self.metrics_port, low=0, inclusive=True)
         if self.metrics_port > _HIGHEST_PORT:
             raise ValueError(f"metrics_port must be at most {_HIGHEST_PORT}, not {self.metrics_port}")
@@ -65,17 +73,19 @@ class Settings:
                 f"default_outcome must be one of {', '.join(OUTCOMES)}, not {self.default_outcome!r}"
             )
         _check_tools(self.tools)
+        _check_scores(self.scores)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ, /, **overrides: Any) -> Settings:
-        """Read the environment; a keyword given here wins over it. AGENT_TOOLS is a comma-separated list."""
+        """Read the environment; a keyword given here wins over it. Lists are separated by commas."""
         values: dict[str, Any] = {}
         casts = {field.name: type(field.default) for field in fields(cls)}
         for name, variable in _ENV.items():
             if text := env.get(variable, "").strip():
                 values[name] = _cast(variable, text, casts[name])
-        if text := env.get("AGENT_TOOLS", "").strip():
-            values["tools"] = tuple(tool.strip() for tool in text.split(",") if tool.strip())
+        for name, variable in _LISTS.items():
+            if text := env.get(variable, "").strip():
+                values[name] = tuple(item.strip() for item in text.split(",") if item.strip())
         return cls(**{**values, **overrides})
 
 
@@ -107,3 +117,13 @@ def _check_tools(tools: tuple[str, ...]) -> None:
             )
     if len(set(tools)) != len(tools):
         raise ValueError(f"a tool is declared twice in {tools!r}")
+
+
+def _check_scores(scores: tuple[str, ...]) -> None:
+    """A string is a sequence of names too, of one letter each, and hardly what was meant."""
+    if isinstance(scores, str) or not all(isinstance(score, str) and score for score in scores):
+        raise ValueError(f"scores must be a tuple of names that are not empty, not {scores!r}")
+    if len(scores) > MAX_SCORES:
+        raise ValueError(f"at most {MAX_SCORES} scores can be declared, not {len(scores)}: leave some out")
+    if len(set(scores)) != len(scores):
+        raise ValueError(f"a score is declared twice in {scores!r}")

@@ -18,10 +18,11 @@ from typing import Final
 from agentrollouts_kit.cells import BLOCK, Cells
 from agentrollouts_kit.identity import Identity
 from agentrollouts_kit.layout import Layout
-from agentrollouts_kit.vocabulary import DURATION_EDGES, LENGTH_EDGES
+from agentrollouts_kit.vocabulary import DURATION_EDGES, EVENTS, LENGTH_EDGES
 
 logger = logging.getLogger("agentrollouts_kit")
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+"""Grows with every change of the layout: the file of an older kit is set aside, never misread."""
 _READY: Final = b"agentkit"
 _HEADER: Final = 16_384
 _MAX_PROCESSES: Final = 256
@@ -42,13 +43,21 @@ class StateFile:
 
 
 class StateDir:
-    """The directory that outlives a container. Files written for other labels or tools are left alone."""
+    """The directory that outlives a container. Files written for other labels, tools or scores are left alone."""
 
-    def __init__(self, path: Path, *, identity: Identity, tools: tuple[str, ...], layout: Layout) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        identity: Identity,
+        tools: tuple[str, ...],
+        scores: tuple[str, ...],
+        layout: Layout,
+    ) -> None:
         self._path = path
         self._layout = layout
         self._size = _HEADER + 8 * (BLOCK + layout.size)
-        self._header = _describe(identity, tools, layout)
+        self._header = _describe(identity, tools, scores, layout)
 
     def claim(self) -> StateFile:
         """Open the first file that no living process holds, new or left behind.
@@ -127,7 +136,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 def _set_aside(path: Path) -> None:
     old = path.with_name(f"{path.name}.superseded")
     logger.warning(
-        "%s was written for another version, digest, tool list or session limit: its counts and open sessions are "
+        "%s was written for another version, digest, list of tools or scores, session limit or kit: its counts and open sessions are "
         "no longer reported; kept as %s",
         path,
         old.name,
@@ -135,19 +144,21 @@ def _set_aside(path: Path) -> None:
     path.rename(old)
 
 
-def _describe(identity: Identity, tools: tuple[str, ...], layout: Layout) -> bytes:
+def _describe(identity: Identity, tools: tuple[str, ...], scores: tuple[str, ...], layout: Layout) -> bytes:
     meaning = {
         "format": _FORMAT,
         "agent": identity.agent,
         "version": identity.version,
         "digest": identity.digest,
         "tools": tools,
+        "scores": scores,
+        "events": EVENTS,
         "slots": layout.slots,
         "edges": [DURATION_EDGES, LENGTH_EDGES],
     }
     header = _READY + json.dumps(meaning, sort_keys=True).encode()
     if len(header) > _HEADER:
         raise ValueError(
-            f"the names of the declared tools take {len(header)} bytes, at most {_HEADER} fit: shorten them"
+            f"the names of the declared tools and scores take {len(header)} bytes, at most {_HEADER} fit: shorten them"
         )
     return header.ljust(_HEADER, b" ")

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Caps(NamedTuple):
+    """What a task's cost and calls of language models are cut at and divided by, which makes each a fraction."""
+
+    cost_usd: float
+    llm_calls: float
 
 
 @dataclass(slots=True, eq=False)
@@ -10,7 +18,8 @@ class Tally:
     """One task. Filled by the agent without any lock; counted once, when the task ends.
 
     `outcome` is an index into the vocabulary, None until known. `tool_calls` maps (tool index, call outcome index)
-    to a count. `session` is set by the ledger when the task begins and `counted` when it has been counted.
+    to a count. `events` maps an event's index to how often it happened; 0 for one that happened but whose times are
+    counted elsewhere. `scores` maps a score's index to the sum and the number of its values. `session` is set by the ledger when the task begins and `counted` when it has been counted.
     """
 
     cohort: int
@@ -21,9 +30,8 @@ class Tally:
     input_tokens: int = 0
     output_tokens: int = 0
     tool_calls: dict[tuple[int, int], int] = field(default_factory=dict)
-    checkpoints: int = 0
-    interventions: int = 0
-    destructive_rollbacks: int = 0
+    events: dict[int, int] = field(default_factory=dict)
+    scores: dict[int, tuple[float, int]] = field(default_factory=dict)
     response_chars: int | None = None
     ends_session: bool = False
     session: Session | None = None

@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Final
 
 from agentrollouts_kit.context import current
 from agentrollouts_kit.tally import Tally
-from agentrollouts_kit.vocabulary import FAILURE, OUTCOMES, SUCCESS, Outcome
+from agentrollouts_kit.vocabulary import (
+    CHECKPOINT,
+    DESTRUCTIVE_ROLLBACK,
+    EVENTS,
+    FAILURE,
+    INTERVENTION,
+    OUTCOMES,
+    SUCCESS,
+    TOOL_FAILURE,
+    Outcome,
+)
 
 if TYPE_CHECKING:
     from agentrollouts_kit.reporter import Reporter
@@ -23,6 +33,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("agentrollouts_kit")
 _REFUSED: Final = OUTCOMES.index("refused")
 _ESCALATED: Final = OUTCOMES.index("escalated")
+_THUMBS_DOWN: Final = EVENTS.index("thumbs_down")
+_REGENERATE: Final = EVENTS.index("regenerate")
+_TAKEOVER: Final = EVENTS.index("takeover")
 
 
 class Task:
@@ -87,21 +100,50 @@ class Task:
         call = (self._reporter.tool_index(name), 0 if ok else 1)
         calls = self._tally.tool_calls
         calls[call] = calls.get(call, 0) + 1
+        if not ok:
+            self._tally.events[TOOL_FAILURE] = 0
 
     def checkpoint(self) -> None:
         """The agent stopped at a checkpoint for somebody to confirm."""
-        self._check_open()
-        self._tally.checkpoints += 1
+        self._happened(CHECKPOINT)
 
     def intervention(self) -> None:
         """A person had to step in."""
-        self._check_open()
-        self._tally.interventions += 1
+        self._happened(INTERVENTION)
 
     def destructive_rollback(self) -> None:
         """A destructive action of the agent had to be undone."""
+        self._happened(DESTRUCTIVE_ROLLBACK)
+
+    def thumbs_down(self) -> None:
+        """The user disliked the answer. What a later request tells goes to `Reporter.feedback`."""
+        self._happened(_THUMBS_DOWN)
+
+    def regenerate(self) -> None:
+        """The user asked for another answer."""
+        self._happened(_REGENERATE)
+
+    def takeover(self) -> None:
+        """The user went on without the agent."""
+        self._happened(_TAKEOVER)
+
+    def score(self, name: str, value: float) -> None:
+        """A declared score, from 0 to 1. Several values of one score count as their mean."""
         self._check_open()
-        self._tally.destructive_rollbacks += 1
+        index = self._reporter.score_index(name)
+        if index is None:
+            self._reporter.problems.note(
+                "undeclared score",
+                "%r is no declared score: left out; add it to Reporter(scores=...) or AGENT_SCORES",
+                name,
+            )
+        elif not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            self._reporter.problems.note(
+                "value of a score", "score %s must be a number from 0 to 1, not %r: left out", name, value
+            )
+        else:
+            total, values = self._tally.scores.get(index, (0.0, 0))
+            self._tally.scores[index] = total + value, values + 1
 
     def response(self, text: str | int) -> None:
         """The answer, or a part of it, or its length in characters; parts add up to one observation per task."""
@@ -113,6 +155,11 @@ class Task:
         """The user's session ends with this task, or with the last one that still runs beside it."""
         self._check_open()
         self._tally.ends_session = True
+
+    def _happened(self, event: int) -> None:
+        self._check_open()
+        events = self._tally.events
+        events[event] = events.get(event, 0) + 1
 
     def _set(self, outcome: int) -> None:
         self._check_open()

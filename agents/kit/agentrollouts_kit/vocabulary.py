@@ -6,12 +6,17 @@ from typing import Final, Literal
 
 Outcome = Literal["success", "failure", "refused", "escalated"]
 CloseReason = Literal["explicit", "idle", "expired"]
+Feedback = Literal["thumbs_down", "regenerate", "takeover"]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("success", "failure", "refused", "escalated")
 COHORTS: Final = ("candidate", "stable", "control", "none")
 CLOSE_REASONS: Final[tuple[CloseReason, ...]] = ("explicit", "idle", "expired")
 DIRECTIONS: Final = ("input", "output")
 CALL_OUTCOMES: Final = ("success", "failure")
+FEEDBACK: Final[tuple[Feedback, ...]] = ("thumbs_down", "regenerate", "takeover")
+"""What a user did about a task: disliked its answer, asked for another one, went on without the agent."""
+EVENTS: Final = ("tool_failure", "intervention", "checkpoint", "destructive_rollback", *FEEDBACK)
+"""What may happen during a task, or because of it; a session is the fraction of its tasks in which it did."""
 
 OTHER_TOOL: Final = "other"
 """Where a call of a tool that was not declared counts."""
@@ -26,3 +31,8 @@ LENGTH_EDGES: Final = (50.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 NO_COHORT: Final = COHORTS.index("none")
 FAILURE: Final = OUTCOMES.index("failure")
 SUCCESS: Final = OUTCOMES.index("success")
+TOOL_FAILURE: Final = EVENTS.index("tool_failure")
+INTERVENTION: Final = EVENTS.index("intervention")
+CHECKPOINT: Final = EVENTS.index("checkpoint")
+DESTRUCTIVE_ROLLBACK: Final = EVENTS.index("destructive_rollback")
+FIRST_FEEDBACK: Final = EVENTS.index(FEEDBACK[0])

@@ -33,6 +33,8 @@ def make_reporter(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator
         "AGENT_NAME",
         "AGENT_VERSION",
         "AGENT_TOOLS",
+        "AGENT_SCORES",
+        "AGENT_LLM_CALLS_CAP",
         "POD_NAME",
         "AGENT_METRICS_PORT",
     ):
@@ -40,7 +42,13 @@ def make_reporter(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator
     made: list[Reporter] = []
 
     def make(**settings: Any) -> Reporter:
-        settings = {"tools": ("lookup", "refund"), "metrics_port": 0, "max_open_sessions": 50, **settings}
+        settings = {
+            "tools": ("lookup", "refund"),
+            "scores": ("toxicity", "similarity"),
+            "metrics_port": 0,
+            "max_open_sessions": 50,
+            **settings,
+        }
         made.append(Reporter(clock=clock, **settings))
         return made[-1]
 

@@ -17,6 +17,9 @@ OUTCOMES = {"success", "failure", "refused", "escalated"}
 DURATIONS = {"0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "30.0", "60.0", "120.0", "+Inf"}
 LENGTHS = {"50.0", "200.0", "500.0", "1000.0", "2000.0", "5000.0", "+Inf"}
 TOOLS = {"lookup", "refund", "other"}
+SCORES = {"toxicity", "similarity"}
+FEEDBACK = {"thumbs_down", "regenerate", "takeover"}
+EVENTS = {"tool_failure", "intervention", "checkpoint", "destructive_rollback"} | FEEDBACK
 
 FAMILIES: dict[str, dict[str, set[str]]] = {
     "agent_tasks_total": {"outcome": OUTCOMES},
@@ -30,6 +33,7 @@ FAMILIES: dict[str, dict[str, set[str]]] = {
     "agent_checkpoints_total": {},
     "agent_interventions_total": {},
     "agent_destructive_rollbacks_total": {},
+    "agent_feedback_total": {"event": FEEDBACK},
     "agent_response_length_chars_bucket": {"le": LENGTHS},
     "agent_response_length_chars_sum": {},
     "agent_response_length_chars_count": {},
@@ -42,8 +46,19 @@ FAMILIES: dict[str, dict[str, set[str]]] = {
     "agent_session_capped_cost_fraction_squares_total": {},
     "agent_session_latency_fraction_total": {"le": DURATIONS},
     "agent_session_tool_fraction_total": {"tool": TOOLS | {"none"}},
+    "agent_session_event_fraction_total": {"event": EVENTS},
+    "agent_session_llm_calls_fraction_total": {},
+    "agent_session_llm_calls_fraction_squares_total": {},
+    "agent_session_scores_total": {"score": SCORES},
+    "agent_session_score_sum_total": {"score": SCORES},
+    "agent_session_score_squares_total": {"score": SCORES},
 }
-WITHOUT_COHORT = {"agent_build_info": 1.0, "agent_cost_cap_usd": 1.0, "agent_reporting_problems_total": 0.0}
+WITHOUT_COHORT = {
+    "agent_build_info": 1.0,
+    "agent_cost_cap_usd": 1.0,
+    "agent_llm_calls_cap": 50.0,
+    "agent_reporting_problems_total": 0.0,
+}
 
 
 def test_every_series_is_there_at_zero_from_the_start(reporter: Reporter) -> None:
@@ -72,6 +87,7 @@ def test_nothing_that_happens_adds_a_series(reporter: Reporter) -> None:
     for number in range(100):
         with task(reporter=reporter) as t:
             t.tool_call(f"tool-{number}")
+            t.score(f"score-{number}", 0.5)
             t.response("x" * number)
             t.end_session()
     current.reset(token)
@@ -121,3 +137,21 @@ def test_the_cost_cap_is_told_and_used(
     reading = Reading.of(reporter)
     assert reading("agent_cost_cap_usd") == cap
     assert reading("agent_session_capped_cost_fraction_total") == fraction
+
+
+@pytest.mark.parametrize(("calls", "cap", "fraction"), [(3, 12, 0.25), (40, 12, 1.0), (0, 12, 0.0)])
+def test_the_cap_of_llm_calls_is_told_and_used(
+    make_reporter: Callable[..., Reporter], calls: int, cap: int, fraction: float
+) -> None:
+    reporter = make_reporter(llm_calls_cap=cap)
+    with task(reporter=reporter) as t:
+        t.llm_call(calls=calls)
+    reading = Reading.of(reporter)
+    assert reading("agent_llm_calls_cap") == cap
+    assert reading("agent_session_llm_calls_fraction_total") == fraction
+    assert reading("agent_session_llm_calls_fraction_squares_total") == fraction**2
+
+
+def test_an_agent_without_scores_has_no_series_of_them(make_reporter: Callable[..., Reporter]) -> None:
+    names = {sample.name for sample in Reading.of(make_reporter(scores=())).samples}
+    assert not any(name.startswith("agent_session_score") for name in names)

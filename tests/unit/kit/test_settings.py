@@ -14,7 +14,9 @@ def test_settings_come_from_the_environment_and_keywords_win() -> None:
         "AGENT_METRICS_PORT": "9999",
         "AGENT_SESSION_IDLE_SECONDS": "30",
         "AGENT_COST_CAP_USD": "0.5",
+        "AGENT_LLM_CALLS_CAP": "20",
         "AGENT_TOOLS": "lookup, refund,",
+        "AGENT_SCORES": "toxicity,similarity",
         "AGENT_MAX_OPEN_SESSIONS": "7",
         "POD_NAME": "support-1",
     }
@@ -24,14 +26,16 @@ def test_settings_come_from_the_environment_and_keywords_win() -> None:
         metrics_port=0,
         session_idle_seconds=30.0,
         cost_cap_usd=0.5,
+        llm_calls_cap=20,
         tools=("lookup", "refund"),
+        scores=("toxicity", "similarity"),
         max_open_sessions=7,
         pod_name="support-1",
     )
 
 
 def test_an_empty_variable_is_as_good_as_none() -> None:
-    assert Settings.from_env({"AGENT_METRICS_PORT": "", "AGENT_TOOLS": " "}) == Settings()
+    assert Settings.from_env({"AGENT_METRICS_PORT": "", "AGENT_TOOLS": " ", "AGENT_SCORES": ""}) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -45,6 +49,11 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ({"tools": ("other",)}, "'other' cannot be declared"),
         ({"tools": ("a", "a")}, "declared twice"),
         ({"tools": tuple(f"tool-{n}" for n in range(65))}, "at most 64 tools"),
+        ({"llm_calls_cap": 0}, "llm_calls_cap must be at least 1, not 0"),
+        ({"scores": ("a", "b", "a")}, "a score is declared twice"),
+        ({"scores": ("a", "")}, "names that are not empty"),
+        ({"scores": "toxicity"}, "must be a tuple of names that are not empty, not 'toxicity'"),
+        ({"scores": tuple(f"score-{n}" for n in range(17))}, "at most 16 scores can be declared, not 17"),
         ({"metrics_port": 65536}, "metrics_port must be at most 65535"),
     ],
 )
@@ -54,7 +63,8 @@ def test_a_wrong_setting_is_refused_with_what_to_write(wrong: dict[str, Any], sa
 
 
 @pytest.mark.parametrize(
-    ("variable", "text"), [("AGENT_METRICS_PORT", "http"), ("AGENT_DRAIN_SECONDS", "20s")]
+    ("variable", "text"),
+    [("AGENT_METRICS_PORT", "http"), ("AGENT_DRAIN_SECONDS", "20s"), ("AGENT_LLM_CALLS_CAP", "2.5")],
 )
 def test_a_wrong_variable_is_named(variable: str, text: str) -> None:
     with pytest.raises(ValueError, match=f"{variable} must be a.* number, not '{text}'"):

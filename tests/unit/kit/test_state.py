@@ -115,18 +115,17 @@ def test_a_clock_that_began_anew_starts_the_sessions_anew(
     assert Reading.of(second)("agent_sessions_closed_total", reason="idle") == 1
 
 
-@pytest.mark.parametrize("change", ["version", "tools"])
-def test_the_file_of_another_version_or_tool_list_is_set_aside(
-    make_reporter: Make, tmp_path: Path, change: str
+@pytest.mark.parametrize(
+    "change", [{"tools": ("new",)}, {"scores": ("new",)}, {"identity": Identity(version="2.0.0")}]
+)
+def test_the_file_of_another_version_or_list_is_set_aside(
+    make_reporter: Make, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     first = make_reporter(state_dir=str(tmp_path))
     with task(reporter=first):
         pass
     kill(first)
-    other: dict[str, Any] = (
-        {"tools": ("new",)} if change == "tools" else {"identity": Identity(version="2.0.0")}
-    )
-    second = make_reporter(state_dir=str(tmp_path), **other)
+    second = make_reporter(state_dir=str(tmp_path), **change)
     with task(reporter=second):
         pass
     assert Reading.of(second)("agent_tasks_total") == 1
@@ -134,6 +133,44 @@ def test_the_file_of_another_version_or_tool_list_is_set_aside(
         "outcomes-0.state",
         "outcomes-0.state.superseded",
     ]
+
+
+def test_the_file_of_a_kit_with_another_layout_is_set_aside(make_reporter: Make, tmp_path: Path) -> None:
+    first = make_reporter(state_dir=str(tmp_path))
+    with task(reporter=first):
+        pass
+    kill(first)
+    path = tmp_path / "outcomes-0.state"
+    path.write_bytes(path.read_bytes().replace(b'"format": 2', b'"format": 1'))
+    assert Reading.of(make_reporter(state_dir=str(tmp_path)))("agent_tasks_total") == 0
+    assert (tmp_path / "outcomes-0.state.superseded").exists()
+
+
+def test_events_and_scores_of_an_open_session_outlive_the_process(
+    make_reporter: Make, tmp_path: Path, in_request: Enter
+) -> None:
+    in_request("candidate", "ann")
+    first = make_reporter(state_dir=str(tmp_path))
+    with task(reporter=first) as t:
+        t.intervention()
+        t.score("toxicity", 0.25)
+        t.llm_call(calls=25)
+    lost = Task(first)
+    lost.begin()
+    lost.intervention()
+    lost.score("toxicity", 1.0)
+    assert first.feedback("ann", "takeover")
+    kill(first)
+    second = make_reporter(state_dir=str(tmp_path))
+    assert second.feedback("ann", "takeover"), "of the task that died"
+    second.close_session()
+    reading = Reading.of(second)
+    assert reading("agent_session_event_fraction_total", event="intervention") == 0.5
+    assert reading("agent_session_event_fraction_total", event="takeover") == 1.0
+    assert reading("agent_session_llm_calls_fraction_total") == 0.25
+    assert reading("agent_session_scores_total", score="toxicity") == 1
+    assert reading("agent_session_score_sum_total", score="toxicity") == 0.25
+    assert reading("agent_feedback_total", event="takeover", cohort="candidate") == 2
 
 
 def test_a_file_whose_making_was_interrupted_is_made_again(make_reporter: Make, tmp_path: Path) -> None:
@@ -194,7 +231,12 @@ def test_a_siblings_file_is_not_repaired_while_it_is_written(make_reporter: Make
 
 
 def _count_and_die(directory: str, ready: Any) -> None:
-    reporter = Reporter(state_dir=directory, tools=("lookup", "refund"), max_open_sessions=50)
+    reporter = Reporter(
+        state_dir=directory,
+        tools=("lookup", "refund"),
+        scores=("toxicity", "similarity"),
+        max_open_sessions=50,
+    )
     with task(reporter=reporter):
         pass
     Task(reporter).begin()
