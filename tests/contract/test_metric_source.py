@@ -94,6 +94,27 @@ async def test_several_counters_are_answered_together(source: MetricSource) -> N
     assert found[CALLS] == {}
 
 
+BUNDLE = tuple(query._replace(bundle="all") for query in (TASKS, SECONDS, CALLS))
+
+
+@pytest.mark.asyncio
+async def test_counters_of_a_bundle_are_those_asked_for_one_by_one(source: MetricSource) -> None:
+    """Live and past, over an hour too, where the answer is made of two stretches."""
+    asked = [agent("plain"), agent("nan")]
+    for past in (None, timedelta(minutes=30), timedelta(hours=3)):
+        together, alone = [
+            await source.current(queries, asked)
+            if past is None
+            else await source.history(queries, asked, since=NOW - past, until=NOW)
+            for queries in (BUNDLE, (TASKS, SECONDS, CALLS))
+        ]
+        for query in (TASKS, SECONDS):
+            found = series_of(together, query._replace(bundle="all"), "plain")
+            expected = series_of(alone, query, "plain")
+            assert {one.key: one.points for one in found} == {one.key: one.points for one in expected}
+        assert together[BUNDLE[2]] == alone[CALLS] == {}
+
+
 @pytest.mark.asyncio
 async def test_history_has_every_sample_with_its_own_time(source: MetricSource) -> None:
     found = await past_of(source, "plain")

@@ -18,10 +18,15 @@ MAX_CHECKPOINTS = 128
 
 
 class CounterQuery(NamedTuple):
-    """One counter, and the one label of it that is kept beside the identity (empty: none)."""
+    """One counter, and the one label of it that is kept beside the identity (empty: none).
+
+    Counters of one ``bundle`` are read at the same moment, all or none: a sum over sessions is worth nothing beside a number of
+    sessions from the scrape before.
+    """
 
     metric: str
     dimension: str = ""
+    bundle: str = ""
 
 
 class SeriesKey(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 
 from agentrollouts.core.evidence import CounterQuery, Point, Series, SeriesKey, Unavailable
 from agentrollouts.metrics.identity import identity_of, merged
+from agentrollouts.metrics.promql import COUNTER
 from agentrollouts.ports import AgentKey, AgentSeries
 
 KINDS = frozenset({"vector", "matrix"})
@@ -78,6 +79,25 @@ def series_by_agent(
         for agent, by_key in counters.items()
         if by_key
     } | broken
+
+
+def by_counter(
+    result: Sequence[Mapping[str, Any]], metrics: Collection[str]
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """The series of a bundle by the counter they are of, without the label that tells it.
+
+    Raises:
+        MalformedError: an entry isn't a series, or of none of these counters.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {metric: [] for metric in metrics}
+    try:
+        for entry in result:
+            labels = dict(entry["metric"])
+            name = labels.pop(COUNTER, None) or labels["__name__"]
+            found[name].append({**entry, "metric": labels})
+    except (KeyError, TypeError, ValueError) as error:
+        raise MalformedError(f"expected series of {', '.join(metrics)}; got {str(error)[:200]}") from error
+    return found
 
 
 def joined(earlier: AgentSeries, later: AgentSeries) -> AgentSeries:

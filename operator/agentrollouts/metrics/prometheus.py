@@ -1,4 +1,4 @@
-"""Counters from a Prometheus server, or anything that speaks its API: one query per counter, for all agents.
+"""Counters from a Prometheus server, or anything that speaks its API: one query per counter or bundle, for all agents.
 
 Every failure is a value with its reason, never an exception and never a retry: the next tick asks again anyway.
 """
@@ -18,12 +18,22 @@ from typing import Any, NamedTuple
 import httpx
 
 from agentrollouts.core.evidence import CounterQuery, Unavailable
-from agentrollouts.metrics.answers import MalformedError, error_of, joined, result_of, series_by_agent
+from agentrollouts.metrics.answers import (
+    MalformedError,
+    by_counter,
+    error_of,
+    joined,
+    result_of,
+    series_by_agent,
+)
 from agentrollouts.metrics.identity import LOOKBACK
 from agentrollouts.metrics.promql import complaint, every, newest, selector
 from agentrollouts.ports import AgentKey, AgentSeries
 
 Answers = Mapping[CounterQuery, AgentSeries | Unavailable]
+Bundle = tuple[CounterQuery, ...]
+"""Counters asked for in one query: one that stands alone, or all of a bundle."""
+Found = Mapping[CounterQuery, AgentSeries]
 
 RAW_AGE = 3600.0
 """Seconds of history read sample by sample. Of anything longer only :data:`HEAD` is."""
@@ -39,7 +49,10 @@ _log = logging.getLogger(__name__)
 
 
 class Exchange(NamedTuple):
-    """One query as it went, for whoever counts them. ``error`` is empty after a success."""
+    """One query as it went, for whoever counts them.
+
+    ``metric`` is a counter's or a bundle's name, ``error`` is empty after a success.
+    """
 
     metric: str
     seconds: float
@@ -97,10 +110,12 @@ class PrometheusSource:
         """All samples in between, oldest first; of more than an hour only what :data:`STEPS` says."""
         stretch = (since.timestamp(), until.timestamp())
 
-        async def one(query: CounterQuery, wanted: Sequence[AgentKey]) -> AgentSeries:
-            found: dict[AgentKey, Any] = {}
+        async def one(bundle: Bundle, wanted: Sequence[AgentKey]) -> Found:
+            found: dict[CounterQuery, dict[AgentKey, Any]] = {query: {} for query in bundle}
             for start in range(0, len(wanted), CHUNK):
-                found |= await self._history(query, wanted[start : start + CHUNK], *stretch)
+                part = await self._history(bundle, wanted[start : start + CHUNK], *stretch)
+                for query, series in part.items():
+                    found[query] |= series
             return found
 
         return await self._all(queries, agents, one)
@@ -109,66 +124,68 @@ class PrometheusSource:
         self,
         queries: Sequence[CounterQuery],
         agents: Sequence[AgentKey],
-        ask: Callable[[CounterQuery, Sequence[AgentKey]], Coroutine[Any, Any, AgentSeries]],
+        ask: Callable[[Bundle, Sequence[AgentKey]], Coroutine[Any, Any, Found]],
     ) -> Answers:
-        async def one(query: CounterQuery) -> AgentSeries | Unavailable:
-            wrong = complaint(query)
-            if wrong:
-                return Unavailable(wrong)
+        async def one(bundle: Bundle) -> Answers:
             try:
-                return await ask(query, agents)
+                return dict(await ask(bundle, agents))
             except _Unanswered as error:
-                return Unavailable(f"Prometheus at {self.url} about {query.metric}: {error}")
+                about = ", ".join(query.metric for query in bundle)
+                return dict.fromkeys(bundle, Unavailable(f"Prometheus at {self.url} about {about}: {error}"))
 
         distinct = list(dict.fromkeys(queries))
         if not agents:
             return {query: {} for query in distinct}
-        return dict(zip(distinct, await asyncio.gather(*map(one, distinct)), strict=True))
+        wrong = {query: Unavailable(text) for query in distinct if (text := complaint(query))}
+        bundles = _bundles([query for query in distinct if query not in wrong])
+        answers: dict[CounterQuery, AgentSeries | Unavailable] = dict(wrong)
+        for found in await asyncio.gather(*map(one, bundles)):
+            answers |= found
+        return answers
 
-    async def _current(self, query: CounterQuery, agents: Sequence[AgentKey]) -> AgentSeries:
-        text = newest(selector(query.metric, agents, matchers=self.matchers), seconds=int(LOOKBACK))
-        return self._read(await self._ask(query, "query", {"query": text}, self.tick), query, agents)
+    async def _current(self, bundle: Bundle, agents: Sequence[AgentKey]) -> Found:
+        text = newest(self._selector(bundle, agents), seconds=int(LOOKBACK), several=len(bundle) > 1)
+        return self._read(await self._ask(bundle, "query", {"query": text}, self.tick), bundle, agents)
 
-    async def _history(
-        self, query: CounterQuery, agents: Sequence[AgentKey], since: float, until: float
-    ) -> AgentSeries:
+    def _selector(self, bundle: Bundle, agents: Sequence[AgentKey]) -> str:
+        return selector([query.metric for query in bundle], agents, matchers=self.matchers)
+
+    async def _history(self, bundle: Bundle, agents: Sequence[AgentKey], since: float, until: float) -> Found:
         """Ask for all at once; for halves when that is too much for the server or for us."""
         try:
             if until - since <= RAW_AGE:
-                return await self._raw(query, agents, since, until)
-            head = await self._raw(query, agents, since, since + HEAD)
-            return joined(head, await self._stepped(query, agents, since + HEAD, until))
+                return await self._raw(bundle, agents, since, until)
+            head = await self._raw(bundle, agents, since, since + HEAD)
+            rest = await self._stepped(bundle, agents, since + HEAD, until)
+            return {query: joined(head[query], rest[query]) for query in bundle}
         except _Unanswered as error:
             if not error.too_large or len(agents) == 1:
                 raise
         middle = len(agents) // 2
-        first = await self._history(query, agents[:middle], since, until)
-        return {**first, **await self._history(query, agents[middle:], since, until)}
+        first = await self._history(bundle, agents[:middle], since, until)
+        second = await self._history(bundle, agents[middle:], since, until)
+        return {query: {**first[query], **second[query]} for query in bundle}
 
-    async def _raw(
-        self, query: CounterQuery, agents: Sequence[AgentKey], since: float, until: float
-    ) -> AgentSeries:
+    async def _raw(self, bundle: Bundle, agents: Sequence[AgentKey], since: float, until: float) -> Found:
         seconds = max(1, math.ceil(until - since))
-        text = every(selector(query.metric, agents, matchers=self.matchers), seconds=seconds)
-        return await self._ask_history(query, agents, "query", {"query": text, "time": f"{until:.3f}"})
+        text = every(self._selector(bundle, agents), seconds=seconds)
+        return await self._ask_history(bundle, agents, "query", {"query": text, "time": f"{until:.3f}"})
 
-    async def _stepped(
-        self, query: CounterQuery, agents: Sequence[AgentKey], since: float, until: float
-    ) -> AgentSeries:
+    async def _stepped(self, bundle: Bundle, agents: Sequence[AgentKey], since: float, until: float) -> Found:
         step = max(1, math.ceil((until - since) / STEPS))
         # NB: steps end at `until` exactly and each window reaches to the step before: no sample falls between two.
         start = until - step * (math.ceil((until - since) / step) - 1)
-        text = newest(selector(query.metric, agents, matchers=self.matchers), seconds=step)
+        text = newest(self._selector(bundle, agents), seconds=step, several=len(bundle) > 1)
         form = {"query": text, "start": f"{start:.3f}", "end": f"{until:.3f}", "step": str(step)}
-        return await self._ask_history(query, agents, "query_range", form)
+        return await self._ask_history(bundle, agents, "query_range", form)
 
     async def _ask_history(
-        self, query: CounterQuery, agents: Sequence[AgentKey], endpoint: str, form: Mapping[str, str]
-    ) -> AgentSeries:
-        return self._read(await self._ask(query, endpoint, form, self.history_chunk), query, agents)
+        self, bundle: Bundle, agents: Sequence[AgentKey], endpoint: str, form: Mapping[str, str]
+    ) -> Found:
+        return self._read(await self._ask(bundle, endpoint, form, self.history_chunk), bundle, agents)
 
     async def _ask(
-        self, query: CounterQuery, endpoint: str, form: Mapping[str, str], budget: Budget
+        self, bundle: Bundle, endpoint: str, form: Mapping[str, str], budget: Budget
     ) -> Sequence[Mapping[str, Any]]:
         """The answer's series, and word of it to ``on_exchange``."""
         body, problem, began = b"", "", time.perf_counter()
@@ -176,12 +193,12 @@ class PrometheusSource:
             async with self._slots:
                 began = time.perf_counter()
                 body = await self._post(endpoint, {**form, "timeout": f"{budget.seconds:g}s"}, budget)
-            return self._parse(body, query)
+            return self._parse(body, bundle)
         except _Unanswered as error:
             problem = str(error)
             raise
         finally:
-            self.on_exchange(Exchange(query.metric, time.perf_counter() - began, len(body), problem))
+            self.on_exchange(Exchange(_name(bundle), time.perf_counter() - began, len(body), problem))
 
     async def _post(self, endpoint: str, form: Mapping[str, str], budget: Budget) -> bytes:
         url = f"{self.url.rstrip('/')}/api/v1/{endpoint}"
@@ -207,7 +224,7 @@ class PrometheusSource:
             raise _refusal(response.status_code, bytes(body))
         return bytes(body)
 
-    def _parse(self, body: bytes, query: CounterQuery) -> Sequence[Mapping[str, Any]]:
+    def _parse(self, body: bytes, bundle: Bundle) -> Sequence[Mapping[str, Any]]:
         try:
             answer = json.loads(body)
             result = result_of(answer)
@@ -215,23 +232,46 @@ class PrometheusSource:
             raise _Unanswered(f"expected JSON, got {body[:100]!r} ({error})") from error
         except MalformedError as error:
             raise _Unanswered(str(error)) from error
-        self._warn(query, answer)
+        self._warn(bundle, answer)
         return result
 
-    def _read(
-        self, result: Sequence[Mapping[str, Any]], query: CounterQuery, agents: Sequence[AgentKey]
-    ) -> AgentSeries:
+    def _read(self, result: Sequence[Mapping[str, Any]], bundle: Bundle, agents: Sequence[AgentKey]) -> Found:
+        wanted = frozenset(agents)
         try:
-            return series_by_agent(result, query, frozenset(agents))
+            if len(bundle) == 1:
+                return {bundle[0]: series_by_agent(result, bundle[0], wanted)}
+            parts = by_counter(result, [query.metric for query in bundle])
+            return {query: series_by_agent(parts[query.metric], query, wanted) for query in bundle}
         except MalformedError as error:
             raise _Unanswered(str(error)) from error
 
-    def _warn(self, query: CounterQuery, answer: Mapping[str, Any]) -> None:
+    def _warn(self, bundle: Bundle, answer: Mapping[str, Any]) -> None:
         """Log a server's warnings, each once: it says them with every answer."""
         for warning in map(str, answer.get("warnings") or ()):
             if warning not in self._warned and len(self._warned) < 100:
                 self._warned.add(warning)
-                _log.warning("Prometheus at %s warns about %s: %s", self.url, query.metric, warning)
+                _log.warning("Prometheus at %s warns about %s: %s", self.url, _name(bundle), warning)
+
+
+def _bundles(queries: Sequence[CounterQuery]) -> list[Bundle]:
+    """What is asked for together."""
+    together: dict[tuple[str, str], list[CounterQuery]] = {}
+    for query in queries:
+        together.setdefault((query.bundle, "" if query.bundle else query.metric), []).append(query)
+    # NB: one metric by two labels can't be told apart in one answer, so the second one is asked for by itself.
+    return [bundle for group in together.values() for bundle in _apart(group)]
+
+
+def _apart(group: Sequence[CounterQuery]) -> list[Bundle]:
+    first: dict[str, CounterQuery] = {}
+    for query in group:
+        first.setdefault(query.metric, query)
+    rest = [query for query in group if first[query.metric] is not query]
+    return [tuple(first.values()), *((query,) for query in rest)]
+
+
+def _name(bundle: Bundle) -> str:
+    return bundle[0].bundle or bundle[0].metric
 
 
 def _refusal(status: int, body: bytes) -> _Unanswered:

@@ -1,4 +1,4 @@
-"""The PromQL texts: one per counter for all agents together, and never a rate.
+"""The PromQL texts: one per counter, or bundle of counters, for all agents together, and never a rate.
 
 ``rate()`` and ``increase()`` extrapolate to counts nobody had; resets are found by the reader, in each raw counter by
 itself. The newest sample is taken with ``last_over_time`` instead of a bare selector, because a bare selector forgets a
@@ -17,6 +17,9 @@ from agentrollouts.ports import AgentKey
 NAMED = 50
 """Agents (and namespaces) named in a query at most; a longer alternation costs the server more than it saves."""
 
+COUNTER = "__counter__"
+"""The label that tells the counters of a bundle apart: an aggregation drops their names."""
+
 _METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _META = re.compile(r"[\\.+*?()|\[\]{}^$]")
@@ -31,19 +34,29 @@ def complaint(query: CounterQuery) -> str:
     return ""
 
 
-def selector(metric: str, agents: Sequence[AgentKey], *, matchers: Mapping[str, str] | None = None) -> str:
+def selector(
+    metrics: Sequence[str], agents: Sequence[AgentKey], *, matchers: Mapping[str, str] | None = None
+) -> str:
     """The raw series of the agents; maybe more than theirs, never fewer."""
+    name, several = metrics[0], len(metrics) > 1
     parts = [
+        *((f'__name__=~"{"|".join(metrics)}"',) if several else ()),
         _any_of("agent", {key.agent for key in agents}),
         _any_of("namespace", {key.namespace for key in agents}),
         *(f"{label}={_quoted(value)}" for label, value in sorted((matchers or {}).items())),
     ]
-    return f"{metric}{{{','.join(parts)}}}"
+    return f"{'' if several else name}{{{','.join(parts)}}}"
 
 
-def newest(selected: str, *, seconds: int) -> str:
-    """The newest sample of each counter within so many seconds, without the labels of the scrape."""
-    return f"max without ({','.join(SCRAPE_LABELS)}) (last_over_time({selected}[{seconds}s]))"
+def newest(selected: str, *, seconds: int, several: bool = False) -> str:
+    """The newest sample of each counter within so many seconds, without the labels of the scrape.
+
+    Of ``several`` counters each keeps its name, in the label :data:`COUNTER`.
+    """
+    samples = f"last_over_time({selected}[{seconds}s])"
+    if several:
+        samples = f'label_replace({samples}, "{COUNTER}", "$1", "__name__", "(.+)")'
+    return f"max without ({','.join(SCRAPE_LABELS)}) ({samples})"
 
 
 def every(selected: str, *, seconds: int) -> str:

@@ -241,3 +241,20 @@ async def test_no_more_than_eight_queries_at_a_time() -> None:
     many = [CounterQuery(f"metric_{n}") for n in range(40)]
     assert len(await source(handle).current(many, [SUPPORT])) == 40
     assert most == 8
+
+
+@pytest.mark.asyncio
+async def test_a_bundle_is_one_query_and_fails_as_one() -> None:
+    asked: list[str] = []
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(parse_qs(request.content.decode())["query"][0])
+        return httpx.Response(
+            200, content=json.dumps(success({"metric": {**LABELS, "__counter__": "x"}, "value": [1, "2"]}))
+        )
+
+    bundle = (TASKS._replace(bundle="b"), CALLS._replace(bundle="b"))
+    found = await source(handle).current([*bundle, TASKS], [SUPPORT])
+    assert len(asked) == 2
+    assert '__name__=~"agent_tasks_total|agent_llm_calls_total"' in asked[0]
+    assert all(isinstance(found[query], Unavailable) for query in bundle)
