@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from agentrollouts.api.advisor import AdvisorUsage
 
 ASSUMED_TOKENS = 8_000
-"""What an answer counts for that doesn't tell its usage: more than the longest question and its answer."""
+"""What an answer counts for that doesn't tell its usage: a long question, and the longest answer."""
 
 Problem = Literal["Timeout", "Refused", "Nonsense", "Unreachable", "BudgetSpent", "NotConfigured", "Failed"]
 
