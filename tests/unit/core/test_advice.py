@@ -13,12 +13,12 @@ from agentrollouts.core import advice
 from agentrollouts.core.advice import UNDECIDED, recorded, wanted, weigh
 from agentrollouts.core.checks import run_checks
 from agentrollouts.core.decide import decide
-from agentrollouts.core.decision import Advance, Decision, Hold, Pause, Promote, Rollback
+from agentrollouts.core.decision import Advance, Decision, Hold, Pause, Promote, Rollback, Start
 from agentrollouts.core.gates import gate_state
 from agentrollouts.core.opinion import Answer, NoOpinion, Opinion, Subject
 from agentrollouts.core.planner import make_plan, settled
 from agentrollouts.core.snapshot import Snapshot
-from tests.builders import START, candidate_share, carry_out, climbing, good, later, step
+from tests.builders import START, candidate_share, carry_out, climbing, good, later, step, version
 
 HOLD, PROCEED = Opinion("hold", 9_000, "wait"), Opinion("proceed", 9_000, "fine")
 ROLLBACK = Opinion("rollback", 9_000, "harm")
@@ -239,6 +239,16 @@ def test_the_opinion_of_one_candidate_is_not_kept_for_the_next() -> None:
     s = step(s, spec=s.spec.model_copy(update={"version": "2.0.0"}))
     assert s.status.candidate is not None
     assert s.status.candidate.advice is None
+
+
+def test_nor_for_one_that_takes_its_place_at_once() -> None:
+    s = hear(ripe(), HOLD)
+    _, s = look(s)
+    s = replace(s, versions={**s.versions, "2.1.0": version("2.1.0", "c")})
+    decision, s = look(replace(s, spec=s.spec.model_copy(update={"version": "2.1.0"})))
+    assert isinstance(decision, Start)
+    assert s.status.candidate is not None
+    assert (s.status.candidate.version, s.status.candidate.advice) == ("2.1.0", None)
 
 
 def test_usage_adds_up_over_a_day_and_begins_anew_with_the_next() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from agentrollouts.api.advisor import AdvisorSpec
 from agentrollouts.core.decide import decide
-from agentrollouts.core.decision import Advance, Hold
+from agentrollouts.core.decision import Advance, Hold, Rollback
 from agentrollouts.core.gates import gate_state
 from agentrollouts.core.opinion import ASSUMED_TOKENS, Opinion
 from agentrollouts.ports import Key
@@ -118,6 +118,9 @@ async def test_no_answer_in_time_is_no_opinion_and_the_rollout_goes_on() -> None
     assert "no answer within" in after.message
     assert heard.answer is not None
     assert heard.answer.usage.tokens == ASSUMED_TOKENS
+    rollback = Rollback("CheckFailed")
+    untouched = counsel.weigh(key, s, (), rollback)
+    assert (untouched[0] is s, untouched[1] is rollback) == (True, True), "a rollback doesn't come by at all"
 
 
 @pytest.mark.asyncio
