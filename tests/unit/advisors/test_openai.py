@@ -96,6 +96,17 @@ async def test_what_is_no_opinion(
 
 
 @pytest.mark.asyncio
+async def test_a_wrong_answer_is_told_from_no_answer_at_all(model: Model, advisors: Advisors) -> None:
+    for body, reason in (
+        (answer_of(action="promote"), "the answer doesn't follow the schema"),
+        (b"<html>proceed</html>", "the answer is no chat completion"),
+    ):
+        model.body = body
+        answer = await advisors.opinion(question(), spec=spec())
+        assert answer.reason == reason
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize(
     "usage", [None, {"total_tokens": "many"}, {"total_tokens": -5}, {"prompt_tokens": 3}]
 )
