@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
+from agentrollouts.api.advisor import AdvisorSpec
 from agentrollouts.core.evidence import CounterQuery, Series, Unavailable
+from agentrollouts.core.opinion import NoOpinion, Opinion
+from agentrollouts.core.question import Question
 
 
 class Key(NamedTuple):
@@ -97,6 +100,16 @@ class MetricSource(Protocol):
         self, queries: Sequence[CounterQuery], agents: Sequence[AgentKey], *, since: datetime, until: datetime
     ) -> Mapping[CounterQuery, AgentSeries | Unavailable]:
         """All samples in between, oldest first, for building up what a restart forgot."""
+
+
+class Advisor(Protocol):
+    """Somebody who is asked before a candidate grows. What isn't an opinion is a NoOpinion, never an exception."""
+
+    async def opinion(self, question: Question, *, spec: AdvisorSpec) -> Opinion | NoOpinion:
+        """One answer, with the tokens it cost. May take for ever: whoever asks sets the limit."""
+
+    async def close(self) -> None:
+        """Let go of connections; nothing is asked any more."""
 
 
 class Clock(Protocol):

@@ -11,6 +11,7 @@ from agentrollouts.metrics.fake import FakeSource
 from agentrollouts.runtime.app import Operator, Unshared
 from agentrollouts.runtime.scheduler import Timing
 from agentrollouts.runtime.settings import LeaseSettings, RouterSettings, Settings
+from tests.fakes.advisor import FakeAdvisor
 from tests.fakes.cluster import FakeCluster, Object
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -83,6 +84,7 @@ class Stage:
     cluster: FakeCluster = field(default_factory=FakeCluster)
     clock: HandClock = field(default_factory=HandClock)
     settings: Settings = SETTINGS
+    advisor: FakeAdvisor = field(default_factory=FakeAdvisor)
     source: FakeSource = field(init=False)
     operator: Operator = field(init=False)
     _counts: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
@@ -98,6 +100,7 @@ class Stage:
             source=self.source,
             lease=Unshared(),
             clock=self.clock,
+            advisor=self.advisor,
             timing=Timing(monotonic=self.clock.monotonic),
         )
         self.operator.world.epoch = 1

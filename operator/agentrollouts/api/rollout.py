@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from agentrollouts.api.advisor import AdviceStatus, AdvisorSpec, AdvisorUsage
 from agentrollouts.api.agentroute import Sticky
 from agentrollouts.api.analysis import Analysis
 from agentrollouts.api.approvalgate import ApprovalRecord
@@ -140,6 +141,7 @@ class RolloutSpec(SpecModel):
     strategy: Strategy = Field(default_factory=Strategy)
     analysis: Analysis = Field(default_factory=Analysis)
     approval: Approval = Field(default_factory=Approval)
+    advisor: AdvisorSpec | None = None
     rollback: RollbackPolicy = Field(default_factory=RollbackPolicy)
 
 
@@ -181,6 +183,7 @@ class CandidateStatus(StatusModel):
     paused_reason: ReasonText = Field(
         default="", description="Why it waits for a person to resume; empty when it doesn't."
     )
+    advice: AdviceStatus | None = None
 
 
 class RejectedStatus(StatusModel):
@@ -280,6 +283,7 @@ class RolloutStatus(StatusModel):
         default=(), description="How the last candidates fared."
     )
     attempts: Count = Field(default=0, description="Candidates started so far; numbers the gates.")
+    advisor_usage: AdvisorUsage | None = None
     settled: Time | None = Field(
         default=None, description="Moment of the last decision on the route that this status reports."
     )

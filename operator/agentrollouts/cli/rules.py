@@ -68,5 +68,8 @@ RULES: Mapping[str, Rule] = {
     ),
     "the shares of a manual strategy must add up to 100%": lambda it: sum(_shares(it)) == FULL,
     "write at least 1s": lambda it: parse_duration(it).total_seconds() >= 1,
+    "write a timeout of more than 0s and at most 2m": (
+        lambda it: 0 < parse_duration(it["timeout"]).total_seconds() <= 120
+    ),
     f"give exactly one kind of check: {', '.join(CHECK_KINDS)}": lambda it: _given(it, *CHECK_KINDS) == 1,
 }

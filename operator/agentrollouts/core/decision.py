@@ -136,3 +136,8 @@ Decision = (
 def is_urgent(decision: Decision) -> bool:
     """Whether the route is written before anything else whatsoever."""
     return isinstance(decision, (Rollback, Undo))
+
+
+def needs_no_metric(decision: Decision) -> bool:
+    """Whether the decision stands before any evidence is read: a crash or an abort must not wait for a slow Prometheus."""
+    return isinstance(decision, (Rollback, Undo, Withdraw)) and decision.reason != "NoEvidence"

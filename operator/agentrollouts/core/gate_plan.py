@@ -115,8 +115,8 @@ def _create(snapshot: Snapshot, results: tuple[CheckResult, ...], share: int) ->
             "quorum": snapshot.spec.approval.quorum,
             "expires_at": snapshot.now + snapshot.spec.approval.ttl,
             "rationale": lineage.rationale if lineage else "",
-            "changes": _changes(snapshot),
-            "evidence": _evidence(snapshot),
+            "changes": changes(snapshot),
+            "evidence": cohorts(snapshot),
             "checks": tuple(
                 CheckEvidence(name=r.name, verdict=r.verdict.value, reason=r.reason[:4000])
                 for r in results[:32]
@@ -126,7 +126,8 @@ def _create(snapshot: Snapshot, results: tuple[CheckResult, ...], share: int) ->
     return CreateGate(gate_name(snapshot.spec.agent, candidate.version, candidate.attempt), spec)
 
 
-def _changes(snapshot: Snapshot) -> tuple[str, ...]:
+def changes(snapshot: Snapshot) -> tuple[str, ...]:
+    """The parts of the release that differ, each with its old and its new digest."""
     new, old = snapshot.candidate, snapshot.stable
     if new is None or old is None:
         return ()
@@ -137,7 +138,8 @@ def _changes(snapshot: Snapshot) -> tuple[str, ...]:
     )
 
 
-def _evidence(snapshot: Snapshot) -> tuple[CohortEvidence, ...]:
+def cohorts(snapshot: Snapshot) -> tuple[CohortEvidence, ...]:
+    """The numbers of the candidate, the control cohort and the rest of the old version; none without evidence."""
     candidate, stable, evidence = snapshot.status.candidate, snapshot.status.stable, snapshot.evidence
     if isinstance(evidence, Unavailable) or candidate is None or stable is None:
         return ()

@@ -19,7 +19,7 @@ from agentrollouts.api.rollout import (
     RolloutStatus,
 )
 from agentrollouts.api.scalars import FULL
-from agentrollouts.core import rails, tuning
+from agentrollouts.core import advice, rails, tuning
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import conditions_of, phase_of
 from agentrollouts.core.decision import (
@@ -145,7 +145,7 @@ def _report(
     before, now = snapshot.status, snapshot.now
     candidate = moved.candidate
     if candidate is not None:
-        candidate = _updated(candidate, _waiting(candidate, decision, now))
+        candidate = _updated(candidate, _waiting(candidate, decision, now) | _advised(snapshot, candidate))
     phase = phase_of(decision, has_stable=moved.stable is not None, has_candidate=candidate is not None)
     shown = _decision(before, decision, now)
     same = shown is before.decision and before.observed_generation == snapshot.identity.generation
@@ -172,6 +172,7 @@ def _report(
             "decision": shown,
             "checks": _checks(before.checks, results) if results else moved.checks,
             "handled": _handled(moved.handled, snapshot.requests),
+            "advisor_usage": advice.usage(snapshot),
             "conditions": conditions,
             "shares": shares(route, before.shares),
         },
@@ -230,6 +231,13 @@ def _waiting(candidate: CandidateStatus, decision: Decision, now: datetime) -> d
         "no_evidence_since": now if candidate.paused_reason and not paused and blind else since,
         "paused_reason": decision.reason if paused else "",
     }
+
+
+def _advised(snapshot: Snapshot, candidate: CandidateStatus) -> dict[str, object]:
+    """The advisor's opinion stays with the try it is about."""
+    before = snapshot.status.candidate
+    same = before is not None and before.attempt == candidate.attempt
+    return {"advice": advice.recorded(snapshot)} if same else {}
 
 
 def _checks(before: tuple[CheckStatus, ...], results: tuple[CheckResult, ...]) -> tuple[CheckStatus, ...]:

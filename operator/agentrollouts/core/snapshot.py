@@ -11,6 +11,7 @@ from agentrollouts.api.agentversion import Lineage
 from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
 from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
 from agentrollouts.core.evidence import Evidence, Unavailable
+from agentrollouts.core.opinion import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,8 @@ class Snapshot:
     gate: GateView | None = None
     """The gate of the present candidate and attempt."""
     requests: Requests = field(default_factory=Requests)
+    answer: Answer | None = None
+    """The advisor's newest answer to this operator; ``status`` may hold it already, or an older one."""
     unreported: bool = False
     """Whether ``status`` holds a decision of the route's that was never written into the Rollout's own."""
     surroundings: Surroundings = field(default_factory=Surroundings)

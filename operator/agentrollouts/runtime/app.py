@@ -22,12 +22,14 @@ from typing import Any
 
 import httpx
 
+from agentrollouts.advisors import Advisors, Endpoint
 from agentrollouts.kube.client import KubeCluster
 from agentrollouts.kube.lease import Lease
 from agentrollouts.metrics.prometheus import Exchange, PrometheusSource
-from agentrollouts.ports import Clock, Key, MetricSource
+from agentrollouts.ports import Advisor, Clock, Key, MetricSource
 from agentrollouts.runtime import handlers, memory
 from agentrollouts.runtime.access import Access
+from agentrollouts.runtime.counsel import Counsel
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor
 from agentrollouts.runtime.housekeeping import Housekeeping
@@ -70,6 +72,7 @@ class Operator:
         source: MetricSource,
         lease: Epoch,
         clock: Clock,
+        advisor: Advisor | None = None,
         telemetry: Telemetry | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -77,6 +80,8 @@ class Operator:
         self.telemetry = telemetry or Telemetry()
         self.world = World(require_policy=settings.require_policy, router_namespace=settings.router.namespace)
         self.store = Store(self._wake, monotonic=timing.monotonic)
+        advisor = advisor or Advisors(Endpoint(settings.advisor.url, settings.advisor.api_key))
+        self.counsel = Counsel(advisor, clock, self.telemetry, self._wake)
         services = RouteServices(cluster, self.store, settings.router, timing.monotonic)
         self.ticker = Ticker(
             store=self.store,
@@ -84,6 +89,7 @@ class Operator:
             evidence=EvidenceBook(source, clock, timing.monotonic),
             executor=Executor(cluster, self.store, self.telemetry),
             services=services,
+            counsel=self.counsel,
             telemetry=self.telemetry,
             clock=clock,
             lease=lease,
@@ -215,6 +221,7 @@ class Work:
             _log.warning("some writes didn't finish within %g s", self.drain_seconds)
         holding, self._holding = self._holding, None
         await _cancelled([*tasks, *([holding] if holding else [])])
+        await self.operator.counsel.close()
         self.operator.telemetry.leader.set(0)
         if self.lease is not None:
             await self.lease.release()

@@ -31,6 +31,14 @@ class LeaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AdvisorSettings:
+    """The endpoint for Rollouts with an advisor that name none, and the key for it. Empty: none, so nothing is asked there."""
+
+    url: str = ""
+    api_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """``kubeconfig`` None: the pod's own service account. ``namespaces`` empty: all. ``health_port`` 0: no server."""
 
@@ -39,6 +47,7 @@ class Settings:
     namespaces: tuple[str, ...] = ()
     lease: LeaseSettings = field(default_factory=LeaseSettings)
     router: RouterSettings = field(default_factory=RouterSettings)
+    advisor: AdvisorSettings = field(default_factory=AdvisorSettings)
     policy_prefix: str = "agent-rollouts"
     require_policy: bool = True
     health_port: int = 8080
@@ -70,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str
     flag("router-namespace", home, "namespace of the router pods")
     flag("router-instance", "agent-rollouts", "app.kubernetes.io/instance label of the router pods")
     flag("cluster-domain", "cluster.local", "domain of the cluster's Service names")
+    flag("advisor-url", "", "endpoint of the language model that Rollouts may ask; empty: none")
     flag("policy-prefix", "agent-rollouts", "what the names of the admission policies begin with")
     flag("require-policy", "true", "true: without the admission policies in force no approval counts")
     flag("health-port", "8080", "port of /healthz, /readyz and /metrics; 0: none")
@@ -101,6 +111,10 @@ def from_arguments(parsed: argparse.Namespace, environment: Mapping[str, str] | 
             },
             domain=parsed.cluster_domain,
         ),
+        # NB: never a flag: every process of the machine can read those.
+        advisor=AdvisorSettings(
+            _url("--advisor-url", parsed.advisor_url), env.get(f"{PREFIX}ADVISOR_API_KEY", "")
+        ),
         policy_prefix=parsed.policy_prefix,
         require_policy=_truth("--require-policy", parsed.require_policy),
         health_port=_number("--health-port", parsed.health_port),
@@ -117,6 +131,14 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _url(name: str, text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise ValueError(
+            f"expected an http or https URL for {name}, such as http://llm.models.svc:8000/v1; got {text!r}"
+        )
+    return text
 
 
 def _truth(name: str, text: str) -> bool:

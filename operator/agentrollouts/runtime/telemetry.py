@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agentrollouts.api.advisor import AdviceOutcome
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Decision
 from agentrollouts.runtime.store import RESOURCES, Store
@@ -72,6 +74,15 @@ class Telemetry:
         self.query_errors = Counter(
             "agentrollouts_metric_source_errors_total", "Queries that weren't answered.", registry=registry
         )
+        self.opinions = Counter(
+            "agentrollouts_advisor_opinions_total",
+            "Answers of advisors: proceed, hold, rollback, or why there was no opinion.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.advisor_tokens = Counter(
+            "agentrollouts_advisor_tokens_total", "Tokens of the advisors' answers.", registry=registry
+        )
         self.last_event = Gauge(
             "agentrollouts_watch_last_event_timestamp_seconds",
             "Unix time of the last event of a watch.",
@@ -88,6 +99,8 @@ class Telemetry:
         for resource in RESOURCES:
             self.last_event.labels(resource)
             self.swept.labels(resource)
+        for outcome in get_args(AdviceOutcome):
+            self.opinions.labels(outcome)
         for urgent in ("true", "false"):
             self.route_writes.labels(urgent)
         for kind in ("Rollout", "AgentVersion"):
@@ -102,6 +115,11 @@ class Telemetry:
         for result in results:
             if before.get(result.name) != result.verdict.value:
                 self.checks.labels(result.name, result.verdict.value).inc()
+
+    def advised(self, outcome: AdviceOutcome, tokens: int) -> None:
+        """Count an advisor's answer."""
+        self.opinions.labels(outcome).inc()
+        self.advisor_tokens.inc(max(0, tokens))
 
     def watch(self, store: Store, *, overdue: Callable[[], float], now: Callable[[], datetime]) -> None:
         """Add the gauges that are read from the store when they are asked for."""

@@ -15,13 +15,14 @@ import structlog
 
 from agentrollouts.core.checks import CheckResult, run_checks
 from agentrollouts.core.decide import decide
-from agentrollouts.core.decision import Decision, Rollback, Undo, Withdraw, is_urgent
+from agentrollouts.core.decision import Decision, is_urgent, needs_no_metric
 from agentrollouts.core.gates import gate_state
 from agentrollouts.core.plan import Emit, PatchRolloutStatus, Plan, SetRoute
 from agentrollouts.core.planner import make_plan, settled
 from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.workloads import plan_version
 from agentrollouts.ports import Clock, ConflictError, GoneError, Key, TerminalError, TransientError
+from agentrollouts.runtime.counsel import Counsel
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor, reference
 from agentrollouts.runtime.observe import VersionViews, World, rollout_snapshot, version_case
@@ -63,11 +64,6 @@ class Epoch(Protocol):
         """Whether we may still believe to lead."""
 
 
-def _needs_no_metric(decision: Decision) -> bool:
-    """Whether the decision stands before any evidence is read: a crash or an abort must not wait for a slow Prometheus."""
-    return isinstance(decision, (Rollback, Undo, Withdraw)) and decision.reason != "NoEvidence"
-
-
 @dataclass(slots=True)
 class Ticker:
     """Everything a tick needs. One instance for all keys."""
@@ -77,6 +73,7 @@ class Ticker:
     evidence: EvidenceBook
     executor: Executor
     services: RouteServices
+    counsel: Counsel
     telemetry: Telemetry
     clock: Clock
     lease: Epoch
@@ -145,6 +142,7 @@ class Ticker:
             self._refused.pop(place, None)
             self._views.forget(place)
             self.evidence.forget(place)
+            self.counsel.forget(key)
             await self.services.remove(place)
             return None
         now = self.clock.now()
@@ -158,10 +156,11 @@ class Ticker:
         results: tuple[CheckResult, ...] = ()
         gate = gate_state(snapshot)
         decision = decide(snapshot, results, gate)
-        if not _needs_no_metric(decision):
+        if not needs_no_metric(decision):
             snapshot = await self._measured(place, snapshot)
             results = run_checks(snapshot)
             decision = decide(snapshot, results, gate)
+        snapshot, decision = self.counsel.weigh(key, snapshot, results, decision)
         plan = make_plan(snapshot, results, gate, decision)
         plan = await self._execute(key, item, snapshot, decision, plan)
         self._report(snapshot, results, decision, plan)

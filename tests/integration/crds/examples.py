@@ -78,6 +78,13 @@ BASES: Mapping[str, Object] = {
         router={"kind": "Envoy", "timeout": "1m"},
         control={"maxShare": "5%"},
         approval={"above": "50%", "quorum": 2, "ttl": "24h"},
+        advisor={
+            "model": "small",
+            "baseURL": "http://llm.models.svc:8000/v1",
+            "holdFor": "10m",
+            "minimumConfidence": "80%",
+            "timeout": "20s",
+        },
     ),
     "rollout-tuning": _rollout(
         strategy={

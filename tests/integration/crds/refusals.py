@@ -115,6 +115,18 @@ PAIRS = (
         bad={"spec.analysis.interval": "0h0m0s"},
     ),
     _pair(
+        "rollout-steps",
+        "write a timeout of more than 0s and at most 2m",
+        good={"spec.advisor.timeout": "1m60s"},
+        bad={"spec.advisor.timeout": "2m1s"},
+    ),
+    _pair(
+        "rollout-steps",
+        "write a timeout of more than 0s and at most 2m",
+        good={"spec.advisor.timeout": "1s"},
+        bad={"spec.advisor.timeout": "0s"},
+    ),
+    _pair(
         "rollout-tuning",
         "floor must be at most start, and start at most ceiling",
         good=_tuning(floor=5, start="5%", ceiling="5.00%"),
@@ -238,6 +250,14 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         'x{a="b"}',
         "rate(x[5m])",
         "9x",
+    ),
+    "write an http or https URL without user, query and fragment, such as http://llm.models.svc:8000/v1": (
+        "llm.models.svc:8000/v1",
+        "ftp://llm/v1",
+        "http://user:password@llm/v1",
+        "http://llm/v1?key=1",
+        "http://llm/v1#a",
+        "http://",
     ),
     "write letters, digits and dashes, a letter first and no dash last, such as success": (
         "1st",

@@ -92,6 +92,20 @@ def test_the_router_has_time_to_drain() -> None:
     assert router["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
 
+def _operator_env(*arguments: str) -> dict[str, Object]:
+    (operator,) = [pod for name, pod in pods(list(objects(*arguments))) if name.endswith("operator")]
+    return {item["name"]: item for item in operator["containers"][0]["env"]}
+
+
+def test_the_advisor_is_nobody_unless_one_is_named_and_its_key_stays_in_its_secret() -> None:
+    assert not [name for name in _operator_env() if "ADVISOR" in name]
+    env = _operator_env("--set", "advisor.baseURL=http://llm.models:8000/v1,advisor.existingSecret=llm-key")
+    assert env["AGENT_ROLLOUTS_ADVISOR_URL"]["value"] == "http://llm.models:8000/v1"
+    assert env["AGENT_ROLLOUTS_ADVISOR_API_KEY"]["valueFrom"] == {
+        "secretKeyRef": {"name": "llm-key", "key": "apiKey"}
+    }
+
+
 def test_older_servers_get_no_policy_they_do_not_know() -> None:
     text = helm("template", "agent-rollouts", str(CHART), "-n", "x", "--kube-version", "1.35.0")
     assert "kind: ValidatingAdmissionPolicy\n" in text
@@ -129,6 +143,9 @@ def test_the_definitions_are_those_of_the_repository_and_are_kept() -> None:
         ("operator.replica=3", "replica"),
         ("router.replicas=0", "replicas"),
         ("prometheus.url=prometheus:9090", "url"),
+        ("advisor.baseURL=llm.models:8000/v1", "baseURL"),
+        ("advisor.baseURL=http://user:word@llm/v1", "baseURL"),
+        ("advisor.existingSecret=My_Secret", "existingSecret"),
         ("operator.logLevel=verbose", "logLevel"),
         ("watchNamespaces={Shop}", "watchNamespaces"),
         ("prometheus.bundled.scrapeIntervalSeconds=5s", "scrapeIntervalSeconds"),
