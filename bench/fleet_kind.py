@@ -73,7 +73,7 @@ class KIND(kinds.Kind):
                 "agent": name,
                 "version": STABLE,
                 "strategy": {"steps": [{"share": f"{self.o.hold_weight}%", "soak": "99h"}]},
-                "analysis": {"interval": interval, "window": window, "minimumSamples": 5, "checks": checks},
+                "analysis": {"interval": interval, "window": window, "minimumSessions": 5, "checks": checks},
             },
         }
 

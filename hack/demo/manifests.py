@@ -35,7 +35,7 @@ def rollout(semver: str, **spec: Any) -> dict[str, Any]:
                     {"share": "50%", "soak": "15s"},
                 ]
             },
-            "analysis": {"interval": "1s", "minimumSamples": 30},
+            "analysis": {"interval": "1s", "minimumSessions": 30},
             "rollback": {"warmFor": "30m", "deadline": "10s"},
             **spec,
         },

@@ -105,21 +105,27 @@ def _verdicts(results: tuple[CheckResult, ...]) -> Hold | None:
 
 def _demands(snapshot: Snapshot, candidate: CandidateStatus) -> tuple[timedelta, int]:
     """(soak, samples) of the present step."""
-    strategy, floor = snapshot.spec.strategy, snapshot.spec.analysis.minimum_samples
+    strategy, floor = snapshot.spec.strategy, snapshot.spec.analysis.effective.minimum_sessions
     if strategy.self_tuning:
         return strategy.self_tuning.interval, 0
     steps = strategy.effective_steps()
     at = max((i for i, step in enumerate(steps) if step.share <= candidate.share), default=0)
-    chosen = steps[at].minimum_samples
+    chosen = steps[at].minimum_sessions
     return steps[at].soak, floor if chosen is None else chosen
 
 
 def _deadline(snapshot: Snapshot, candidate: CandidateStatus, held: Hold) -> Decision:
     """Hold on, until there has been no usable evidence for too long while the candidate had traffic."""
     since, analysis = candidate.no_evidence_since, snapshot.spec.analysis
-    if since is None or candidate.share == 0 or snapshot.now < since + analysis.no_evidence_deadline:
+    if (
+        since is None
+        or candidate.share == 0
+        or snapshot.now < since + analysis.effective.no_evidence_deadline
+    ):
         return held
-    message = f"no usable evidence for {format_duration(analysis.no_evidence_deadline)}: {held.message}"
+    message = (
+        f"no usable evidence for {format_duration(analysis.effective.no_evidence_deadline)}: {held.message}"
+    )
     match analysis.on_no_evidence:
         case "Rollback":
             return Rollback("NoEvidence", message)

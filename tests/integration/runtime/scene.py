@@ -22,7 +22,7 @@ from tests.integration.api import Api, RefusedError
 DEADLINE = 25.0
 CHECKS = [{"name": "success", "successRate": {}}]
 QUICK = {
-    "analysis": {"interval": "1s", "minimumSamples": 5, "checks": CHECKS},
+    "analysis": {"interval": "1s", "minimumSessions": 5, "checks": CHECKS},
     "strategy": {"steps": [{"share": "5%", "soak": "1s"}, {"share": "50%", "soak": "1s"}]},
 }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentrollouts.api.analysis import CheckSpec, LatencySpec, RatioSpec
+from agentrollouts.api.check_kinds import LatencySpec, RatioSpec
+from agentrollouts.api.checks import CheckSpec
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.core.checks import REGISTRY, Verdict, queries, sample_metric
 from agentrollouts.core.checks.result import CheckInput

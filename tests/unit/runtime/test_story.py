@@ -9,7 +9,7 @@ import pytest
 from agentrollouts.ports import TransientError
 from tests.fakes.stage import Stage, agent_version, rollout
 
-SUCCESS_ONLY = {"interval": "2s", "minimumSamples": 5, "checks": [{"name": "success", "successRate": {}}]}
+SUCCESS_ONLY = {"interval": "2s", "minimumSessions": 5, "checks": [{"name": "success", "successRate": {}}]}
 
 
 async def installed(**spec: Any) -> Stage:

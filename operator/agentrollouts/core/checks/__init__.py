@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from agentrollouts.api.analysis import CHECK_KINDS, CheckSpec
+from agentrollouts.api.checks import CHECK_KINDS, CheckSpec
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.core.checks import cost, failure_rate, latency, ratio, success_rate, tool_failures
 from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict
@@ -25,14 +25,14 @@ REGISTRY: Mapping[str, Check] = MappingProxyType(
         "ratio": (ratio.queries, ratio.judge),
     }
 )
-assert tuple(REGISTRY) == CHECK_KINDS
+assert set(REGISTRY) <= set(CHECK_KINDS)
 
 TASKS = CounterQuery("agent_tasks_total", "outcome")
 
 
 def active_checks(spec: RolloutSpec) -> tuple[CheckSpec, ...]:
     """The checks that run: those given; else the defaults, but for a self-tuning rollout, whose failure rate is the check."""
-    return spec.analysis.checks if spec.strategy.self_tuning else spec.analysis.effective_checks()
+    return spec.analysis.checks if spec.strategy.self_tuning else spec.analysis.effective.checks
 
 
 def queries(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
@@ -68,8 +68,11 @@ def run_checks(snapshot: Snapshot) -> tuple[CheckResult, ...]:
         results = [CheckResult(check.name, Verdict.INCONCLUSIVE, reason) for check in checks]
     else:
         ours, theirs = (evidence.pooled(one.version, recent=True) for one in (candidate, stable))
-        minimum = snapshot.spec.analysis.minimum_samples
-        results = [_judged(check, CheckInput(check.name, ours, theirs, minimum)) for check in checks]
+        applies = snapshot.spec.analysis.effective
+        results = [
+            _judged(check, CheckInput(check.name, ours, theirs, applies.minimum_sessions, applies.margin))
+            for check in checks
+        ]
     return tuple(
         result.as_dry_run() if check.dry_run else result
         for check, result in zip(checks, results, strict=True)

@@ -25,7 +25,10 @@ class CheckInput:
     name: str
     candidate: Totals
     comparator: Totals
-    minimum_samples: int
+    minimum_sessions: int
+    """Sessions of each version before the check speaks; tasks, where it counts tasks."""
+    margin: int = 500
+    """``spec.analysis.margin`` in basis points: what a success rate may lose where the check itself doesn't say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,10 @@ def judge_increase(
     nothing advances on it, and more evidence decides.
     """
     candidate, comparator = bad
-    if candidate.n < given.minimum_samples:
-        return too_few(given.name, candidate.n, given.minimum_samples)
-    if comparator.n < given.minimum_samples:
-        return too_few(given.name, comparator.n, given.minimum_samples, "tasks of the old version")
+    if candidate.n < given.minimum_sessions:
+        return too_few(given.name, candidate.n, given.minimum_sessions)
+    if comparator.n < given.minimum_sessions:
+        return too_few(given.name, comparator.n, given.minimum_sessions, "tasks of the old version")
     gap = difference(candidate, comparator)
     toward = part_of(gap.estimate, gap.estimate - gap.low) if gap.estimate > allowed else 0.0
     return CheckResult(given.name, _verdict(gap, allowed), _sentence(bad, gap, allowed, what), toward)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentrollouts.api.analysis import SuccessRateSpec
+from agentrollouts.api.check_kinds import SuccessRateSpec
 from agentrollouts.core.checks.result import CheckInput, CheckResult, judge_increase
 from agentrollouts.core.evidence import CounterQuery, Totals, sum_of
 from agentrollouts.core.statistics import Proportion
@@ -20,7 +20,7 @@ def judge(spec: SuccessRateSpec, given: CheckInput) -> CheckResult:
     return judge_increase(
         given,
         bad=(_unsuccessful(given.candidate), _unsuccessful(given.comparator)),
-        allowed=spec.max_drop / 10_000,
+        allowed=(given.margin if spec.max_drop is None else spec.max_drop) / 10_000,
         what="not successful",
     )
 

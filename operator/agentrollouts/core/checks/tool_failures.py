@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentrollouts.api.analysis import ToolFailuresSpec
+from agentrollouts.api.check_kinds import ToolFailuresSpec
 from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, judge_increase
 from agentrollouts.core.evidence import CounterQuery, Totals, sum_of
 from agentrollouts.core.statistics import Proportion
