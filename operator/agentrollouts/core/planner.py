@@ -13,13 +13,13 @@ from agentrollouts.api.agentroute import AgentRouteSpec, Intent
 from agentrollouts.api.approvalgate import ApprovalRecord
 from agentrollouts.api.rollout import (
     CandidateStatus,
-    CheckStatus,
     DecisionStatus,
     HandledStatus,
     RolloutStatus,
 )
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core import rails, tuning
+from agentrollouts.core.breakers import run_breakers
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import conditions_of, phase_of
 from agentrollouts.core.decision import (
@@ -34,9 +34,11 @@ from agentrollouts.core.decision import (
     Undo,
     is_urgent,
 )
+from agentrollouts.core.findings import breakers_status, checks_status
 from agentrollouts.core.gate_plan import gate_actions
 from agentrollouts.core.gates import GateState, Opened, gate_state
 from agentrollouts.core.plan import Action, Emit, PatchRolloutStatus, Plan, SetRoute
+from agentrollouts.core.quality_gate import looks_of
 from agentrollouts.core.routing import intent_of, same_traffic, wanted_route
 from agentrollouts.core.settle import settle, shares, with_intent
 from agentrollouts.core.snapshot import Requests, Snapshot
@@ -145,7 +147,9 @@ def _report(
     before, now = snapshot.status, snapshot.now
     candidate = moved.candidate
     if candidate is not None:
-        candidate = _updated(candidate, _waiting(candidate, decision, now))
+        same_try = before.candidate is not None and before.candidate.attempt == candidate.attempt
+        looks = looks_of(snapshot, results) if same_try else candidate.looks
+        candidate = _updated(candidate, _waiting(candidate, decision, now) | {"looks": looks})
     phase = phase_of(decision, has_stable=moved.stable is not None, has_candidate=candidate is not None)
     shown = _decision(before, decision, now)
     same = shown is before.decision and before.observed_generation == snapshot.identity.generation
@@ -170,7 +174,8 @@ def _report(
             "candidate": candidate,
             "route": snapshot.identity.name,
             "decision": shown,
-            "checks": _checks(before.checks, results) if results else moved.checks,
+            "checks": checks_status(before.checks, results) if results else moved.checks,
+            "breakers": breakers_status(snapshot, moved, decision),
             "handled": _handled(moved.handled, snapshot.requests),
             "conditions": conditions,
             "shares": shares(route, before.shares),
@@ -232,16 +237,6 @@ def _waiting(candidate: CandidateStatus, decision: Decision, now: datetime) -> d
     }
 
 
-def _checks(before: tuple[CheckStatus, ...], results: tuple[CheckResult, ...]) -> tuple[CheckStatus, ...]:
-    old = {check.name: check for check in before}
-    return tuple(
-        known
-        if (known := old.get(result.name)) is not None and known.verdict == result.verdict
-        else CheckStatus(name=result.name, verdict=result.verdict.value, reason=result.reason[:4000])
-        for result in results[:32]
-    )
-
-
 def _events(snapshot: Snapshot, decision: Decision, route: tuple[Action, ...]) -> tuple[Action, ...]:
     old, requests, handled = snapshot.status.decision, snapshot.requests, snapshot.status.handled
     events: list[Action] = []
@@ -278,5 +273,6 @@ def _requeue(snapshot: Snapshot, results: tuple[CheckResult, ...], status: Rollo
 
 def _toward_failure(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> float:
     """How far the worst of what may take the candidate out is on the way there, from 0 to 1."""
+    breakers = (result.toward_tripping for result in run_breakers(snapshot))
     checks = (result.toward_failure for result in results if not result.dry_run)
-    return max((tuning.toward_failure(snapshot), *checks))
+    return max((tuning.toward_failure(snapshot), *checks, *breakers))

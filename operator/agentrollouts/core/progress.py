@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from agentrollouts.api.rollout import CandidateStatus
 from agentrollouts.api.scalars import FULL, format_duration, format_percent
-from agentrollouts.core import rails, tuning
+from agentrollouts.core import quality_gate, rails, tuning
 from agentrollouts.core.checks import CheckResult, Verdict, sample_metric
 from agentrollouts.core.decision import Advance, AwaitApproval, Decision, Hold, Pause, Promote, Rollback
 from agentrollouts.core.evidence import Unavailable, sum_of
@@ -82,7 +83,7 @@ def _unfinished(
         blocked = tuning.blocked(snapshot)
         if blocked is not None:
             return blocked
-    return _verdicts(results)
+    return _verdicts(snapshot, results)
 
 
 def _restarted(snapshot: Snapshot, candidate: CandidateStatus) -> datetime | None:
@@ -92,7 +93,9 @@ def _restarted(snapshot: Snapshot, candidate: CandidateStatus) -> datetime | Non
     return moment if moment is not None and moment > candidate.step_started_at else None
 
 
-def _verdicts(results: tuple[CheckResult, ...]) -> Hold | None:
+def _verdicts(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> Hold | None:
+    if snapshot.spec.analysis.effective.mode == "threshold":
+        return _quality(snapshot, results)
     blocking = [result for result in results if result.blocks]
     if not blocking:
         return None
@@ -101,6 +104,21 @@ def _verdicts(results: tuple[CheckResult, ...]) -> Hold | None:
     return Hold(
         "ChecksInconclusive" if inconclusive else "ChecksWarn", message[:4000], no_evidence=inconclusive
     )
+
+
+_HELD = MappingProxyType(
+    {Verdict.INCONCLUSIVE: "ChecksInconclusive", Verdict.WARN: "ChecksWarn", Verdict.FAIL: "ChecksFail"}
+)
+
+
+def _quality(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> Hold | None:
+    """A failing gate that isn't a rollback yet holds, as one that warns or can't say anything."""
+    if not quality_gate.in_force(snapshot):
+        return None
+    gate = quality_gate.gate_score(snapshot, results)
+    if gate.verdict is Verdict.PASS:
+        return None
+    return Hold(_HELD[gate.verdict], gate.message, no_evidence=gate.verdict is Verdict.INCONCLUSIVE)
 
 
 def _demands(snapshot: Snapshot, candidate: CandidateStatus) -> tuple[timedelta, int]:

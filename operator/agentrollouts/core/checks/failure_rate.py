@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentrollouts.api.check_kinds import FailureRateSpec
 from agentrollouts.core.checks.result import CheckInput, CheckResult, judge_limit, percent, too_few
-from agentrollouts.core.checks.success_rate import TASKS
+from agentrollouts.core.counters import TASKS
 from agentrollouts.core.evidence import CounterQuery, sum_of
 
 
