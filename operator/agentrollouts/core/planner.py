@@ -19,6 +19,7 @@ from agentrollouts.api.rollout import (
 )
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core import rails, tuning
+from agentrollouts.core.again import cool_until
 from agentrollouts.core.breakers import run_breakers
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import conditions_of, phase_of
@@ -207,21 +208,25 @@ def _decision(before: RolloutStatus, decision: Decision, now: datetime) -> Decis
 
 def _goes_on(old: DecisionStatus, decision: Decision) -> bool:
     """Whether a decision says nothing new: the same again, or that what was decided is done."""
+    if isinstance(decision, Complete) and decision.degraded:
+        # NB: by the message, too: another version may be kept out for the same reason.
+        told = old.reason == decision.reason and old.message.startswith(decision.message)
+        return told and old.action in ("Rollback", "Undo", "Complete")
     if (old.action, old.reason) == (type(decision).__name__, decision.reason):
         return True
     if not isinstance(decision, Complete):
         return False
-    if decision.degraded:
-        return old.action in ("Rollback", "Undo") and old.reason == decision.reason
     return old.action in ("Install", "Promote", "Withdraw", "SetManually")
 
 
 def _message(snapshot: Snapshot, moved: RolloutStatus, phase: str, shown: DecisionStatus | None) -> str:
-    rejected, stable = moved.rejected, moved.stable
-    if phase != "RolledBack" or rejected is None or stable is None:
-        return shown.message if shown else ""
+    rejected, stable, told = moved.rejected, moved.stable, shown.message if shown else ""
+    if phase != "RolledBack" or stable is None:
+        return told
+    if rejected is not None and told.startswith(rejected.message):
+        told = f"{rejected.version} was taken out: {rejected.message}"
     return (
-        f"{stable.version} serves; {rejected.version} was taken out: {rejected.message}. To try it again:"
+        f"{stable.version} serves; {told}. To try it again:"
         f' kubectl annotate rollout {snapshot.identity.name} --overwrite agentrollouts.io/retry="$(date +%s)"'
     )[:4000]
 
@@ -267,6 +272,8 @@ def _requeue(snapshot: Snapshot, results: tuple[CheckResult, ...], status: Rollo
     moments = [status.previous.warm_until] if status.previous else []
     if status.rejected:
         moments.append(status.rejected.drain_until)
+    if cool := cool_until(status, snapshot.spec.rollback.cool_down):
+        moments.append(cool)
     waits = [moment - snapshot.now for moment in moments if moment > snapshot.now]
     return min([IDLE, *waits])
 

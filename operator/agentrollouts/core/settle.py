@@ -117,7 +117,9 @@ def _started(status: RolloutStatus, intent: Intent) -> RolloutStatus:
         step_started_at=intent.at,
     )
     fresh = _superseded(status, intent)
-    rejected = fresh.rejected if fresh.rejected and fresh.rejected.version != intent.version else None
+    rejected = fresh.rejected
+    if rejected is not None and (rejected.version == intent.version or rejected.digest == intent.digest):
+        rejected = None
     return fresh.model_copy(
         update={
             "candidate": candidate,
