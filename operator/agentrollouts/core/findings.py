@@ -18,9 +18,13 @@ def checks_status(
     return tuple(
         known
         if (known := old.get(result.name)) is not None and known.verdict == result.verdict
-        else CheckStatus(name=result.name, verdict=result.verdict.value, reason=result.reason[:4000])
+        else CheckStatus(name=result.name, verdict=result.verdict.value, reason=_told(result))
         for result in results[:32]
     )
+
+
+def _told(result: CheckResult) -> str:
+    return f"{'dry run: ' if result.dry_run else ''}{result.reason}"[:4000]
 
 
 def breakers_status(

@@ -119,7 +119,7 @@ def looks_after(
     due = not looks or now - looks[-1].at >= rule.every
     if verdict is Verdict.INCONCLUSIVE or not due:
         return looks
-    said = LookStatus(verdict=verdict.value, at=now)  # type: ignore[arg-type]
+    said = LookStatus(verdict=verdict.value, at=now)
     ring = (*looks, said)[-max(rule.consecutive, rule.out_of) :]
     first = next((index for index, look in enumerate(ring) if look.verdict == Verdict.FAIL), len(ring))
     return ring[first:]
