@@ -57,6 +57,7 @@ class KIND(kinds.Kind):
         checks = [
             {
                 "name": metric.replace("_", "-"),
+                "critical": True,
                 "ratio": {
                     "bad": metric.removesuffix("_ratio") + "_total",
                     "total": "task_total",
@@ -73,7 +74,14 @@ class KIND(kinds.Kind):
                 "agent": name,
                 "version": STABLE,
                 "strategy": {"steps": [{"share": f"{self.o.hold_weight}%", "soak": "99h"}]},
-                "analysis": {"interval": interval, "window": window, "minimumSamples": 5, "checks": checks},
+                "analysis": {
+                    "mode": "threshold",
+                    "interval": interval,
+                    "window": window,
+                    "minimumSessions": 5,
+                    "failures": {"every": "1s", "consecutive": 1},
+                    "checks": checks,
+                },
             },
         }
 

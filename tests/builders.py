@@ -28,6 +28,8 @@ from agentrollouts.core.snapshot import (
 )
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+AT_ONCE: dict[str, Any] = {"failures": {"every": "1s", "consecutive": 1}}
+"""An analysis of which one failed look is a rollback."""
 NO_EVIDENCE = Evidence(total={}, recent={}, as_of=START)
 
 
@@ -66,6 +68,7 @@ def evidence(counts: Mapping[tuple[str, str], tuple[int, int]], now: datetime = 
             Cell("agent_tasks_total", "success"): float(good),
             Cell("agent_tasks_total", "failure"): float(bad),
             Cell("agent_task_cost_usd_total"): n * 0.001,
+            Cell("agent_tool_calls_total", "success"): 0.0,
             Cell("agent_task_duration_seconds_bucket", "5"): float(n),
             Cell("agent_task_duration_seconds_bucket", "+Inf"): float(n),
         }

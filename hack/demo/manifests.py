@@ -9,6 +9,8 @@ from support_agent.release import SAMPLES, agent_version
 GROUP = "agentrollouts.io/v1alpha1"
 AGENT = "support"
 APPROVER, BYSTANDER = "alice", "mallory"
+AT_ONCE = {"every": "1s", "consecutive": 1}
+"""One failed look is enough: a demo doesn't wait for three minutes of them."""
 
 
 def version(semver: str, *, replicas: int = 2) -> dict[str, Any]:
@@ -35,8 +37,8 @@ def rollout(semver: str, **spec: Any) -> dict[str, Any]:
                     {"share": "50%", "soak": "15s"},
                 ]
             },
-            "analysis": {"interval": "1s", "minimumSamples": 30},
-            "rollback": {"warmFor": "30m", "deadline": "10s"},
+            "analysis": {"interval": "1s", "minimumSessions": 30, "failures": AT_ONCE},
+            "rollback": {"warmFor": "30m", "deadline": "10s", "coolDown": "0s"},
             **spec,
         },
     }

@@ -23,7 +23,7 @@ def _gone(space: Space, deployment: str, *, seconds: float) -> None:
 
 def test_a_rollback_is_a_flip(make_space: MakeSpace) -> None:
     space = make_space("e2e-rollback")
-    policy = {"warmFor": "30m", "deadline": f"{DEADLINE}s", "sessions": "drain"}
+    policy = {"warmFor": "30m", "deadline": f"{DEADLINE}s", "sessions": "drain", "coolDown": "0s"}
     space.first(rollback=policy)
     space.users(*STREAMS)
 

@@ -10,7 +10,7 @@ from tests.e2e.space import poll
 TUNING = {
     "selfTuning": {"start": "10%", "maxStep": "20%", "minimumSamples": 40, "window": 50, "interval": "3s"}
 }
-WARM = {"warmFor": "20s", "deadline": "5s"}
+WARM = {"warmFor": "20s", "deadline": "5s", "coolDown": "0s"}
 
 
 def test_the_share_follows_the_failure_rate(make_space: MakeSpace) -> None:

@@ -71,7 +71,12 @@ def rollout(version: str, agent: str = "support", **spec: Any) -> Object:
             "agent": agent,
             "version": version,
             "strategy": {"steps": [{"share": "5%", "soak": "4s"}, {"share": "50%", "soak": "4s"}]},
-            "analysis": {"interval": "2s", "minimumSamples": 5},
+            "analysis": {
+                "interval": "2s",
+                "minimumSessions": 5,
+                "failures": {"every": "1s", "consecutive": 1},
+            },
+            "rollback": {"coolDown": "0s"},
         }
         | spec,
     }

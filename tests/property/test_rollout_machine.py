@@ -23,6 +23,13 @@ STRATEGIES = (
 )
 
 
+ANALYSES = (
+    {},
+    {"failures": {"every": "1s", "consecutive": 1}},
+    {"breakers": [{"name": "errors", "errors": {"max": "30%"}}]},
+)
+
+
 class RolloutMachine(RuleBasedStateMachine):
     """The world: what people and pods do. The shell carries out plans, sometimes only in part."""
 
@@ -31,12 +38,16 @@ class RolloutMachine(RuleBasedStateMachine):
         above=st.sampled_from(["0%", "20%", "50%", "99.99%"]),
         author=st.sampled_from(["Person", "Agent"]),
         quorum=st.sampled_from([1, 2]),
+        mode=st.sampled_from(["threshold", "sequential"]),
+        analysis=st.sampled_from(ANALYSES),
+        cool_down=st.sampled_from(["0s", "10m"]),
     )
-    def begin(self, strategy, above, author, quorum):
+    def begin(self, *, strategy, above, author, quorum, mode, analysis, cool_down):
         self.fields = {
             "strategy": strategy,
             "approval": {"above": above, "quorum": quorum},
-            "analysis": {"noEvidenceDeadline": "5m"},
+            "analysis": {"noEvidenceDeadline": "5m", "mode": mode, **analysis},
+            "rollback": {"coolDown": cool_down},
         }
         self.quorum = quorum
         self.limit = min(self.bps(above), 5_000) if author == "Agent" else self.bps(above)
@@ -46,6 +57,8 @@ class RolloutMachine(RuleBasedStateMachine):
         self.approvers = set()
         self.token = 0
         self.dead = set()
+        self.taken_out = set()
+        self.hot_until = None
         self.see()
 
     @staticmethod
@@ -71,6 +84,12 @@ class RolloutMachine(RuleBasedStateMachine):
         written = any(isinstance(action, SetRoute) for action in plan.actions[:upto])
         if isinstance(decision, Rollback) and written:
             self.dead.add(settled(before).status.candidate.attempt)
+            self.taken_out.add(settled(before).status.candidate.digest)
+            cool_down = before.spec.rollback.cool_down
+            self.hot_until = None if decision.aborted else before.now + cool_down
+        if isinstance(decision, Promote) and written:
+            self.taken_out.discard(settled(before).status.candidate.digest)
+            self.hot_until = None
         self.s = carry_out(self.s, plan, upto=upto)
         candidate = self.s.status.candidate
         if (
@@ -91,6 +110,8 @@ class RolloutMachine(RuleBasedStateMachine):
             decision.share if isinstance(decision, Advance) else FULL if isinstance(decision, Promote) else 0
         )
         candidate = settled(before).status.candidate
+        if isinstance(decision, Start) and before.status.attempts < 8:
+            self.check_start(decision, before)
         if wanted:
             assert candidate.attempt not in self.dead, "a candidate that was taken out came back"
         if candidate and before.versions[candidate.version].workload.restarts > 2:
@@ -100,6 +121,15 @@ class RolloutMachine(RuleBasedStateMachine):
         tuning = before.spec.strategy.self_tuning
         if tuning and isinstance(decision, (Advance, Promote)) and wanted > share and share:
             assert wanted - share <= tuning.max_step
+
+    def check_start(self, decision, before):
+        """What was taken out isn't tried again, and nothing is while it cools down, unless a person says so."""
+        handled = settled(before).status.handled.retry
+        if before.requests.retry and before.requests.retry != handled:
+            self.hot_until = None
+            return
+        assert decision.digest not in self.taken_out
+        assert self.hot_until is None or before.now >= self.hot_until
 
     @rule(upto=st.one_of(st.none(), st.integers(0, 3)))
     def look_at_it(self, upto):
@@ -212,6 +242,7 @@ class RolloutMachine(RuleBasedStateMachine):
     def the_status_stays_small(self):
         assert len(self.s.status.history) <= 10
         assert len(self.s.status.shares) <= 16
+        assert self.s.status.candidate is None or len(self.s.status.candidate.looks) <= 6
 
 
 RolloutMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

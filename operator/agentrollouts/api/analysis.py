@@ -1,178 +1,154 @@
-"""What a Rollout measures and when that speaks against the candidate. Each check is one optional member of CheckSpec."""
+"""spec.analysis: when evidence is enough, what it is held against, and what happens when there is none.
+
+What a preset may fill has no default in the schema: the API server would fill it in, and the preset could never speak.
+"""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
-from agentrollouts.api.base import Rule, SpecModel, refusal, rules
-from agentrollouts.api.scalars import Duration, Growth, Percent
+from agentrollouts.api.base import Rule, SpecModel, rules
+from agentrollouts.api.breakers import BreakerSpec
+from agentrollouts.api.checks import CheckSpec
+from agentrollouts.api.presets import PRESETS, Effective, Mode, PresetName
+from agentrollouts.api.scalars import Duration, Percent, percent_in_cel
 
-MetricName = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$",
-        max_length=128,
-        json_schema_extra=refusal(
-            "write the bare name of a Prometheus counter, without labels or functions, such as orders_total"
-        ),
-    ),
-]
-CheckName = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-zA-Z]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$",
-        max_length=63,
-        json_schema_extra=refusal(
-            "write letters, digits and dashes, a letter first and no dash last, such as success"
-        ),
-    ),
-]
+T = TypeVar("T")
+_AT_LEAST_A_SECOND = rules(Rule("!self.matches('^[0hms]+$')", "write at least 1s"))
+_BY_NAME = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 
 
-class SuccessRateSpec(SpecModel):
-    """The candidate's share of successful tasks against the old version's over the same time."""
-
-    max_drop: Percent = Field(
-        default="5%", validate_default=True, description="How many points lower the candidate may be."
+def _risk(field: str) -> Rule:
+    value = percent_in_cel(f"self.{field}")
+    return Rule(
+        f"!has(self.{field}) || {value} >= 10 && {value} <= 5000",
+        f"{field} must be from 0.1% to 50%",
+        f".{field}",
     )
 
 
-class FailureRateSpec(SpecModel):
-    """The candidate's share of failed tasks against a fixed limit."""
+class ErrorBudget(SpecModel):
+    """How often a decision may be wrong; spent by the sequential mode over the whole rollout."""
 
-    max: Percent = Field(description="The highest acceptable share of failed tasks.")
+    model_config = ConfigDict(json_schema_extra=rules(_risk("falseRollback"), _risk("falsePromotion")))
 
-
-class CostSpec(SpecModel):
-    """The candidate's mean cost of a task against the old version's."""
-
-    max_increase: Growth = Field(
-        default="50%",
-        validate_default=True,
-        description="How much dearer a task may become; 150% is two and a half times as dear.",
+    false_rollback: Percent | None = Field(
+        default=None, description="Of candidates that are no worse, this part may be rolled back."
+    )
+    false_promotion: Percent | None = Field(
+        default=None, description="Of candidates worse by the margin, this part may be promoted."
     )
 
 
-class LatencySpec(SpecModel):
-    """The share of the candidate's tasks that are slower than a histogram edge against the old version's."""
-
-    slower_than: Duration = Field(
-        default="5s",
-        validate_default=True,
-        description="A task slower than this counts as slow; rounded up to a bucket edge.",
-    )
-    max_increase: Percent = Field(
-        default="10%",
-        validate_default=True,
-        description="How many points more slow tasks the candidate may have.",
-    )
-
-
-class ToolFailuresSpec(SpecModel):
-    """The candidate's share of failed tool calls against the old version's."""
-
-    max_increase: Percent = Field(
-        default="5%", validate_default=True, description="How many points more tool calls may fail."
-    )
-
-
-class RatioSpec(SpecModel):
-    """Two counters of your own, labelled by agent and version: bad events over all events."""
-
-    bad: MetricName = Field(description="Counter of bad events.")
-    total: MetricName = Field(description="Counter of all events.")
-    max: Percent = Field(description="The highest acceptable share of bad events.")
-
-
-CHECK_KINDS = ("successRate", "failureRate", "cost", "latency", "toolFailures", "ratio")
-_count = " + ".join(f"(has(self.{kind}) ? 1 : 0)" for kind in CHECK_KINDS)
-
-
-class CheckSpec(SpecModel):
-    """One check: a name and exactly one kind."""
+class Failures(SpecModel):
+    """When failed looks of the quality gate add up to a rollback; in threshold mode."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            Rule(f"{_count} == 1", f"give exactly one kind of check: {', '.join(CHECK_KINDS)}"),
+            Rule("has(self.atLeast) == has(self.outOf)", "give atLeast and outOf together, or neither"),
+            Rule(
+                "!has(self.atLeast) || !has(self.outOf) || self.atLeast <= self.outOf",
+                "atLeast must be at most outOf, or it would never be reached",
+                ".atLeast",
+            ),
         )
     )
 
-    name: CheckName = Field(description="The check's name, unique in this Rollout.")
-    dry_run: bool = Field(default=False, description="Observe and show, never decide.")
-    success_rate: SuccessRateSpec | None = None
-    failure_rate: FailureRateSpec | None = None
-    cost: CostSpec | None = None
-    latency: LatencySpec | None = None
-    tool_failures: ToolFailuresSpec | None = None
-    ratio: RatioSpec | None = None
-
-    @cached_property
-    def member(self) -> tuple[str, SpecModel]:
-        """Kind and spec of the one member that is set. Raises ValueError when there isn't exactly one."""
-        given = [(kind, getattr(self, field)) for kind, field in _FIELDS.items()]
-        found = [(kind, value) for kind, value in given if value is not None]
-        if len(found) != 1:
-            raise ValueError(
-                f"check {self.name!r}: expected exactly one of {', '.join(CHECK_KINDS)}; got {len(found)}"
-            )
-        return found[0]
-
-
-_FIELDS = {kind: name for name in CheckSpec.model_fields if (kind := to_camel(name)) in CHECK_KINDS}
-
-
-DEFAULT_CHECKS = (
-    CheckSpec(name="success", success_rate=SuccessRateSpec()),
-    CheckSpec(name="cost", cost=CostSpec()),
-    CheckSpec(name="latency", latency=LatencySpec()),
-    CheckSpec(name="tools", tool_failures=ToolFailuresSpec()),
-)
+    every: Duration | None = Field(
+        default=None,
+        json_schema_extra=_AT_LEAST_A_SECOND,
+        description="At most this often does a look count; at least 1s.",
+    )
+    consecutive: Annotated[int, Field(ge=1, le=20)] | None = Field(
+        default=None, description="So many failed looks in a row roll back."
+    )
+    at_least: Annotated[int, Field(ge=1, le=20)] | None = Field(
+        default=None, description="So many failed looks of the last outOf roll back."
+    )
+    out_of: Annotated[int, Field(ge=1, le=20)] | None = Field(
+        default=None, description="How many looks atLeast is counted in."
+    )
 
 
 class Analysis(SpecModel):
-    """When evidence is enough, what it is held against, and what happens when there is none."""
+    """How the candidate is judged. The preset fills in what isn't given."""
 
-    interval: Annotated[
-        Duration,
-        Field(json_schema_extra=rules(Rule("!self.matches('^[0hms]+$')", "write at least 1s"))),
-    ] = Field(
+    preset: PresetName = Field(
+        default="default",
+        description="default; strict: surer of each promotion; lowTraffic: content with less evidence and more patient;"
+        " seed: fixed limits on errors, latency, tools, refusals, similarity and toxicity.",
+    )
+    mode: Mode | None = Field(
+        default=None,
+        description="sequential: statistics over sessions that may be looked at any time, within the error budget;"
+        " threshold: a quality gate, the weighted score of the checks. The preset's where absent.",
+    )
+    error_budget: ErrorBudget = Field(default_factory=ErrorBudget)
+    margin: Percent | None = Field(
+        default=None,
+        description="How many points of success the candidate may lose and still be as good. 5% where absent; 3% of"
+        " strict, 10% of lowTraffic.",
+    )
+    interval: Duration = Field(
         default="2s",
         validate_default=True,
+        json_schema_extra=_AT_LEAST_A_SECOND,
         description="How often the evidence is looked at; at least 1s. Every second while a check is a third of the way"
         " to a failure.",
     )
-    minimum_samples: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=20, description="Finished tasks of the candidate before any check speaks."
+    minimum_sessions: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None,
+        description="Closed sessions of the candidate before a check speaks; in threshold mode, finished tasks for checks"
+        " that count tasks. 20 where absent; 100 of strict, 10 of lowTraffic.",
     )
     window: Duration = Field(
         default="0s",
         validate_default=True,
         description="Judge only the evidence this far back, such as 6h; 0s judges everything since the candidate started.",
     )
-    checks: Annotated[
-        tuple[CheckSpec, ...],
-        Field(
-            max_length=32,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-        ),
-    ] = Field(
+    failures: Failures = Field(default_factory=Failures)
+    checks: Annotated[tuple[CheckSpec, ...], Field(max_length=32, json_schema_extra=_BY_NAME)] = Field(
         default=(),
-        description="The checks; none given means success, cost, latency and tool failures with their defaults.",
+        description="The checks, instead of the preset's: success, cost, latency and tool failures with their defaults.",
     )
-    no_evidence_deadline: Duration = Field(
-        default="1h",
-        validate_default=True,
-        description="How long a candidate that has traffic may go without usable evidence.",
+    breakers: Annotated[tuple[BreakerSpec, ...], Field(max_length=16, json_schema_extra=_BY_NAME)] = Field(
+        default=(),
+        description="Fixed limits on the candidate alone that act at once, in every mode and strategy. A breaker is no"
+        " comparison and spends no error budget.",
+    )
+    no_evidence_deadline: Duration | None = Field(
+        default=None,
+        description="How long a candidate that has traffic may go without usable evidence. 1h where absent; 24h of"
+        " lowTraffic.",
     )
     on_no_evidence: Literal["Hold", "Pause", "Rollback"] = Field(
         default="Pause",
         description="What happens at that deadline: keep holding, pause until a person resumes, or roll back.",
     )
 
-    def effective_checks(self) -> tuple[CheckSpec, ...]:
-        """The checks that run."""
-        return self.checks or DEFAULT_CHECKS
+    @cached_property
+    def effective(self) -> Effective:
+        """What applies: the preset, and on top of it what the user wrote."""
+        below = PRESETS[self.preset]
+        budget, rule = self.error_budget, self.failures
+        return Effective(
+            mode=_either(self.mode, below.mode),
+            false_rollback=_either(budget.false_rollback, below.false_rollback),
+            false_promotion=_either(budget.false_promotion, below.false_promotion),
+            margin=_either(self.margin, below.margin),
+            minimum_sessions=_either(self.minimum_sessions, below.minimum_sessions),
+            every=_either(rule.every, below.every),
+            consecutive=_either(rule.consecutive, below.consecutive),
+            at_least=_either(rule.at_least, below.at_least),
+            out_of=_either(rule.out_of, below.out_of),
+            no_evidence_deadline=_either(self.no_evidence_deadline, below.no_evidence_deadline),
+            checks=self.checks or below.checks,
+            breakers=self.breakers or below.breakers,
+        )
+
+
+def _either(given: T | None, below: T) -> T:
+    return below if given is None else given

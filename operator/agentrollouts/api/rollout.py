@@ -123,6 +123,12 @@ class RollbackPolicy(SpecModel):
         validate_default=True,
         description="A candidate that isn't ready by then is rolled back.",
     )
+    cool_down: Duration = Field(
+        default="10m",
+        validate_default=True,
+        description="After a rollback no other candidate starts for this long, unless a person asks for a retry. An abort"
+        " or an undo by a person isn't followed by any.",
+    )
     max_restarts: Annotated[int, Field(ge=0, le=100)] = Field(
         default=2,
         description="More container restarts of the candidate than this roll it back, whatever the metrics say.",
@@ -161,6 +167,13 @@ class PreviousStatus(StatusModel):
     warm_until: Time = Field(description="Its pods stay at full size until then.")
 
 
+class LookStatus(StatusModel):
+    """One verdict of the quality gate that counts."""
+
+    verdict: Literal["PASS", "WARN", "FAIL"] = Field(description="What the gate said.")
+    at: Time = Field(description="When it said so.")
+
+
 class CandidateStatus(StatusModel):
     """The version on its way."""
 
@@ -179,6 +192,10 @@ class CandidateStatus(StatusModel):
     first_share_at: Time | None = Field(default=None, description="When it got its first traffic.")
     no_evidence_since: Time | None = Field(
         default=None, description="Since when there is no usable evidence about it."
+    )
+    looks: Annotated[tuple[LookStatus, ...], Field(max_length=20)] = Field(
+        default=(),
+        description="The quality gate's last verdicts, oldest first, from the first failed one on; threshold mode only.",
     )
     paused_reason: ReasonText = Field(
         default="", description="Why it waits for a person to resume; empty when it doesn't."
@@ -214,6 +231,18 @@ class CheckStatus(StatusModel):
         description="The check's name in spec.analysis.checks."
     )
     verdict: Literal["PASS", "WARN", "FAIL", "INCONCLUSIVE"] = Field(description="What the check says.")
+    reason: Text = Field(default="", description="Why, with the numbers.")
+
+
+class BreakerStatus(StatusModel):
+    """The state of a circuit breaker when it last changed. It is no check, and no part of the error budget."""
+
+    name: Annotated[str, Field(max_length=63)] = Field(
+        description="The breaker's name in spec.analysis.breakers."
+    )
+    state: Literal["Armed", "Tripped", "Inconclusive"] = Field(
+        description="Armed: the candidate is within the limit; Inconclusive: too little is known of it to say."
+    )
     reason: Text = Field(default="", description="Why, with the numbers.")
 
 
@@ -276,6 +305,9 @@ class RolloutStatus(StatusModel):
     )
     checks: Annotated[tuple[CheckStatus, ...], Field(max_length=32)] = Field(
         default=(), description="The verdict of each check."
+    )
+    breakers: Annotated[tuple[BreakerStatus, ...], Field(max_length=16)] = Field(
+        default=(), description="The state of each circuit breaker."
     )
     decision: DecisionStatus | None = None
     handled: HandledStatus = Field(default_factory=HandledStatus)

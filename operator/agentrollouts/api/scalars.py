@@ -19,6 +19,7 @@ MOST_GROWTH = 100_000
 """The largest increase that can be written, in basis points: eleven times as much."""
 GROWTH_PATTERN = r"^(1000(\.0{1,2})?|[0-9]{1,3}(\.[0-9]{1,2})?)%?$"
 PERCENT_PATTERN = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%?$"
+USD_PATTERN = r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?$"
 DURATION_PATTERN = r"^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
 
 
@@ -69,6 +70,34 @@ def _growth(value: object) -> int:
     return parse_percent(value, most=MOST_GROWTH)
 
 
+def parse_usd(value: object) -> int:
+    """``2``, ``"0.5"`` and ``"0.000001"`` dollars to micro-dollars (2000000, 500000, 1). Raises ValueError on anything else."""
+    text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    if not re.fullmatch(USD_PATTERN, text):
+        raise ValueError(
+            f'expected US dollars with at most six decimals, quoted, such as "0.05"; got {value!r}'
+        )
+    whole, _, fraction = text.partition(".")
+    return int(whole) * 1_000_000 + int((fraction + "000000")[:6])
+
+
+def format_usd(micros: int) -> str:
+    """Micro-dollars as people write them: 50000 is ``0.05``."""
+    whole, fraction = divmod(micros, 1_000_000)
+    return f"{whole}.{fraction:06d}".rstrip("0") if fraction else str(whole)
+
+
+_SHARE = "(type({0}) == int ? int({0}) * 100 : int(double(string({0}).replace('%', '')) * 100.0 + 0.5))"
+
+
+def percent_in_cel(expression: str) -> str:
+    """CEL for a percentage field in basis points, whether it was written as a number or with a percent sign.
+
+    Whole numbers, because sums and comparisons of fractions go wrong by the last bit.
+    """
+    return _SHARE.format(expression)
+
+
 def _utc(value: datetime) -> datetime:
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
 
@@ -94,6 +123,14 @@ _growth_schema: dict[str, Any] = (
     }
     | refusal("write a percentage from 0% to 1000% with at most two decimals, such as 50% or 150%")
 )
+_usd_schema: dict[str, Any] = {
+    "x-kubernetes-int-or-string": True,
+    "anyOf": [{"type": "integer"}, {"type": "string"}],
+    "pattern": USD_PATTERN,
+    "maxLength": 13,
+    "minimum": 0,
+    "maximum": 999_999,
+} | refusal('write US dollars with at most six decimals, in quotes, such as "0.05"')
 _duration_schema: dict[str, Any] = {
     "type": "string",
     "pattern": DURATION_PATTERN,
@@ -107,6 +144,8 @@ Growth = Annotated[
     int, BeforeValidator(_growth), PlainSerializer(format_percent), WithJsonSchema(_growth_schema)
 ]
 """An increase, which may be more than the whole: 150% is two and a half times as much."""
+Usd = Annotated[int, BeforeValidator(parse_usd), PlainSerializer(format_usd), WithJsonSchema(_usd_schema)]
+"""Money, in micro-dollars inside."""
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),

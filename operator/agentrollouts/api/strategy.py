@@ -7,17 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from agentrollouts.api.base import Rule, SpecModel, rules
-from agentrollouts.api.scalars import FULL, Duration, Percent, Semver
-
-_SHARE = "(type({0}) == int ? int({0}) * 100 : int(double(string({0}).replace('%', '')) * 100.0 + 0.5))"
-
-
-def share_in_cel(expression: str) -> str:
-    """CEL for a percentage field in basis points, whether it was written as a number or with a percent sign.
-
-    Whole numbers, because sums and comparisons of fractions go wrong by the last bit.
-    """
-    return _SHARE.format(expression)
+from agentrollouts.api.scalars import FULL, Duration, Percent, Semver, percent_in_cel
 
 
 class Step(SpecModel):
@@ -29,9 +19,10 @@ class Step(SpecModel):
         validate_default=True,
         description="The share is held at least this long, such as 30m or 1h.",
     )
-    minimum_samples: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+    minimum_sessions: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
         default=None,
-        description="Finished tasks of the candidate needed at this step; analysis.minimumSamples where absent.",
+        description="Sessions of the candidate needed at this step, in threshold mode finished tasks;"
+        " analysis.minimumSessions where absent.",
     )
 
 
@@ -40,7 +31,7 @@ DEFAULT_STEPS = tuple(
     for share, soak in (("5%", "15m"), ("20%", "30m"), ("50%", "1h"))
 )
 
-_this, _that = share_in_cel("s.share"), share_in_cel("t.share")
+_this, _that = percent_in_cel("s.share"), percent_in_cel("t.share")
 _grows = f"self.map(s, {_this}).isSorted() && self.all(s, self.exists_one(t, {_that} == {_this}))"
 
 
@@ -50,13 +41,13 @@ class SelfTuning(SpecModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             Rule(
-                f"{share_in_cel('self.floor')} <= {share_in_cel('self.start')}"
-                f" && {share_in_cel('self.start')} <= {share_in_cel('self.ceiling')}",
+                f"{percent_in_cel('self.floor')} <= {percent_in_cel('self.start')}"
+                f" && {percent_in_cel('self.start')} <= {percent_in_cel('self.ceiling')}",
                 "floor must be at most start, and start at most ceiling",
                 ".start",
             ),
             Rule(
-                f"{share_in_cel('self.promoteBelow')} <= {share_in_cel('self.rollbackAbove')}",
+                f"{percent_in_cel('self.promoteBelow')} <= {percent_in_cel('self.rollbackAbove')}",
                 "promoteBelow must be at most rollbackAbove; between the two the share is held",
                 ".promoteBelow",
             ),

@@ -17,7 +17,7 @@ from agentrollouts.api.approvalgate import ApprovalGateStatus
 from agentrollouts.api.rollout import CandidateStatus, RolloutStatus, ShareStatus
 from agentrollouts.api.scalars import format_duration
 from agentrollouts.api.strategy import Strategy
-from agentrollouts.cli.words import COHORTS, bar, percent, phase, short, span, time_of, verdict
+from agentrollouts.cli.words import COHORTS, bar, breaker, percent, phase, short, span, time_of, verdict
 
 Object = Mapping[str, Any]
 
@@ -51,7 +51,8 @@ def overview(scene: Scene) -> RenderableType:
     parts: list[RenderableType] = [_heading(scene, status)]
     if status.shares:
         parts.append(_arms(scene, status))
-    parts += [*_candidate(scene, status), *_checks(status), *_gate(scene), *_past(scene, status)]
+    parts += [*_candidate(scene, status), *_checks(status), *_breakers(status)]
+    parts += [*_gate(scene), *_past(scene, status)]
     return Group(*parts)
 
 
@@ -133,6 +134,16 @@ def _checks(status: RolloutStatus) -> Iterator[RenderableType]:
     for item in status.checks:
         table.add_row(verdict(item.verdict), item.name, Text(item.reason, "dim"))
     yield Text("\nchecks", "bold")
+    yield table
+
+
+def _breakers(status: RolloutStatus) -> Iterator[RenderableType]:
+    if not status.breakers:
+        return
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for item in status.breakers:
+        table.add_row(breaker(item.state), item.name, Text(item.reason, "dim"))
+    yield Text("\nbreakers", "bold")
     yield table
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from agentrollouts.api.analysis import CHECK_KINDS
-from agentrollouts.api.scalars import FULL, parse_duration, parse_percent
+from agentrollouts.api.breakers import BREAKER_KINDS
+from agentrollouts.api.checks import CHECK_KINDS
+from agentrollouts.api.scalars import FULL, MOST_GROWTH, parse_duration, parse_percent
 
 Rule = Callable[[Any], bool]
 
@@ -24,7 +25,17 @@ def _shares(items: Any) -> list[int]:
 
 
 def _ordered(value: Mapping[str, Any], *names: str) -> bool:
-    return all(low <= high for low, high in pairwise(parse_percent(value[name]) for name in names))
+    numbers = [parse_percent(value[name], most=MOST_GROWTH) for name in names]
+    return all(low <= high for low, high in pairwise(numbers))
+
+
+def _both(value: Mapping[str, Any], *names: str) -> bool:
+    """Whether two percentages are in order, where both are given."""
+    return _given(value, *names) < len(names) or _ordered(value, *names)
+
+
+def _within(value: Mapping[str, Any], name: str, low: int, high: int) -> bool:
+    return name not in value or low <= parse_percent(value[name]) <= high
 
 
 def _has_http_port(template: Any) -> bool:
@@ -72,4 +83,19 @@ RULES: Mapping[str, Rule] = {
         lambda it: 0 < parse_duration(it["timeout"]).total_seconds() <= 120
     ),
     f"give exactly one kind of check: {', '.join(CHECK_KINDS)}": lambda it: _given(it, *CHECK_KINDS) == 1,
+    f"give exactly one kind of breaker: {', '.join(BREAKER_KINDS)}": (
+        lambda it: _given(it, *BREAKER_KINDS) == 1
+    ),
+    "tolerance must be at most maxDrop": lambda it: _both(it, "tolerance", "maxDrop"),
+    "tolerance must be at most maxIncrease": lambda it: _both(it, "tolerance", "maxIncrease"),
+    "tolerance must be at most maxChange": lambda it: _both(it, "tolerance", "maxChange"),
+    "a quantile must be above 0% and below 100%, such as 99%": lambda it: _within(
+        it, "quantile", 1, FULL - 1
+    ),
+    "falseRollback must be from 0.1% to 50%": lambda it: _within(it, "falseRollback", 10, FULL // 2),
+    "falsePromotion must be from 0.1% to 50%": lambda it: _within(it, "falsePromotion", 10, FULL // 2),
+    "give atLeast and outOf together, or neither": lambda it: _given(it, "atLeast", "outOf") != 1,
+    "atLeast must be at most outOf, or it would never be reached": (
+        lambda it: _given(it, "atLeast", "outOf") < 2 or it["atLeast"] <= it["outOf"]
+    ),
 }

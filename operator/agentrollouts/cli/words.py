@@ -25,6 +25,7 @@ VERDICTS = {
     "FAIL": ("✖", "red"),
     "INCONCLUSIVE": ("…", "dim"),
 }
+BREAKERS = {"Armed": ("✔", "green"), "Tripped": ("✖", "red"), "Inconclusive": ("…", "dim")}
 COHORTS = {"candidate": "cyan", "stable": "green", "control": "blue"}
 BAR = 16
 """Characters of a bar that stands for all of the traffic."""
@@ -40,6 +41,12 @@ def verdict(name: str) -> Text:
     """A verdict with its sign."""
     sign, style = VERDICTS.get(name, ("·", ""))
     return Text(f"{sign} {name}", style)
+
+
+def breaker(state: str) -> Text:
+    """A breaker's state with its sign."""
+    sign, style = BREAKERS.get(state, ("·", ""))
+    return Text(f"{sign} {state}", style)
 
 
 def bar(share: int, *, style: str) -> Text:

@@ -31,7 +31,9 @@ def phase_of(decision: Decision, *, has_stable: bool, has_candidate: bool) -> Ro
             return "Healthy"
         case Start() | Advance():
             return "Progressing"
-        case Hold(stalled=stalled):
+        case Hold(stalled=stalled, until=until):
+            if until is not None and not has_candidate:
+                return "Pending"
             if not has_stable:
                 return "Degraded" if stalled else "Pending"
             return "Degraded" if stalled else "Progressing" if has_candidate else "Healthy"

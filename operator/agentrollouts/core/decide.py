@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from agentrollouts.api.rollout import StableStatus
 from agentrollouts.core import rails, tuning
+from agentrollouts.core.again import barred, cooling
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import (
     Complete,
@@ -150,6 +151,12 @@ def _other_version(case: Case) -> Decision | None:
         return Withdraw("NoLongerWanted", f"spec.version is {stable.version} again, which is stable")
     if s.wanted is None or s.wanted.problem:
         return None
+    retried = asked(s.requests.retry, s.status.handled.retry)
+    waits = None if retried else barred(s, s.wanted) or cooling(s, s.wanted.version)
+    if waits is not None:
+        return Withdraw(
+            "NoLongerWanted", f"{s.spec.version} is wanted instead, and waits: {waits.message}"[:4000]
+        )
     return Start(
         s.spec.version,
         s.wanted.digest,
@@ -199,15 +206,15 @@ def _idle(case: Case) -> Decision | None:
     assert stable is not None and wanted is not None
     if wanted.version == stable.version:
         return _serving(stable, wanted.digest)
-    rejected = s.status.rejected
     retried = asked(s.requests.retry, s.status.handled.retry)
-    if rejected and not retried and (rejected.version, rejected.digest) == (wanted.version, wanted.digest):
-        return Complete(rejected.reason, rejected.message, degraded=True)
+    waits = barred(s, wanted) or cooling(s, wanted.version)
+    if waits is not None and not retried:
+        return waits
     return Start(
         wanted.version,
         wanted.digest,
         s.status.attempts + 1,
-        reason="Retried" if retried and rejected else "NewVersion",
+        reason="Retried" if waits is not None else "NewVersion",
         message=f"{wanted.version} is on its way beside {stable.version}",
     )
 

@@ -84,11 +84,22 @@ class Evidence:
     total: Mapping[Arm, Totals]
     recent: Mapping[Arm, Totals]
     as_of: datetime
+    within: Mapping[timedelta, Mapping[Arm, Totals]] = field(default_factory=dict)
+    """Sums over each of the other windows that are asked for."""
 
-    def pooled(self, version: str, *, cohorts: Iterable[str] | None = None, recent: bool = False) -> Totals:
-        """One version's sums over the given cohorts (all of them by default)."""
+    def pooled(
+        self,
+        version: str,
+        *,
+        cohorts: Iterable[str] | None = None,
+        recent: bool = False,
+        window: timedelta | None = None,
+    ) -> Totals:
+        """One version's sums over the given cohorts (all by default); empty over a window that wasn't measured."""
         wanted = None if cohorts is None else frozenset(cohorts)
         source = self.recent if recent else self.total
+        if window is not None:
+            source = self.within.get(window, {})
         pooled: dict[Cell, float] = {}
         for arm, totals in source.items():
             if arm.version == version and (wanted is None or arm.cohort in wanted):
@@ -115,9 +126,36 @@ class _Counter:
 
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
-    time: float
     weight: float
+    """The moment, or how many events there had been."""
     totals: Mapping[Arm, dict[Cell, float]]
+
+
+@dataclass(slots=True)
+class _Sliding:
+    """What came in the last ``size``, in seconds or events: sums as they stood are kept, and the oldest subtracted."""
+
+    size: float
+    _checkpoints: deque[_Checkpoint] = field(default_factory=deque)
+
+    def slide(self, weight: float, total: Mapping[Arm, dict[Cell, float]]) -> Mapping[Arm, Totals]:
+        """The sums of the window at ``weight``. ``total``, the sums as they stand, is kept and never changed."""
+        edge = self._edge(weight)
+        last = self._checkpoints[-1].weight if self._checkpoints else float("-inf")
+        if weight - last >= self.size / MAX_CHECKPOINTS and weight > last:
+            self._checkpoints.append(_Checkpoint(weight, total))
+        if edge is None:
+            return total
+        return {arm: _since(edge.totals.get(arm, {}), cells) for arm, cells in total.items()}
+
+    def _edge(self, weight: float) -> _Checkpoint | None:
+        """The newest checkpoint that is at least a whole window old; older ones are dropped."""
+        edge: _Checkpoint | None = None
+        while self._checkpoints and weight - self._checkpoints[0].weight >= self.size:
+            edge = self._checkpoints.popleft()
+        if edge:
+            self._checkpoints.appendleft(edge)
+        return edge
 
 
 @dataclass(slots=True)
@@ -135,9 +173,11 @@ class Accumulator:
     """(version, metric) whose events measure the window, instead of time."""
     window_size: float = 0.0
     """Length of that window, in events."""
+    others: tuple[timedelta, ...] = ()
+    """Other windows to measure over, always in time."""
     _counters: dict[tuple[CounterQuery, SeriesKey], _Counter] = field(default_factory=dict)
     _totals: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
-    _checkpoints: deque[_Checkpoint] = field(default_factory=deque)
+    _windows: dict[timedelta | None, _Sliding] = field(default_factory=dict)
 
     def load(self, history: Iterable[Series], *, newcomer: str = "") -> None:
         """Begin from raw history that reaches back to before ``since``.
@@ -166,10 +206,20 @@ class Accumulator:
     def evidence(self, now: datetime) -> Evidence:
         """The sums as they stand, and a checkpoint for the sliding window."""
         total = {arm: cells.copy() for arm, cells in self._totals.items()}
+        moment = now.timestamp()
         recent: Mapping[Arm, Totals] = total
-        if self.window or self.window_of:
-            recent = self._slide(now.timestamp(), total)
-        return Evidence(total=MappingProxyType(total), recent=recent, as_of=now)
+        if self.window_of:
+            recent = self._sliding(None, self.window_size).slide(self._weight(), total)
+        elif self.window:
+            recent = self._sliding(self.window, self.window.total_seconds()).slide(moment, total)
+        within = {
+            window: self._sliding(window, window.total_seconds()).slide(moment, total)
+            for window in self.others
+        }
+        return Evidence(total=MappingProxyType(total), recent=recent, as_of=now, within=within)
+
+    def _sliding(self, name: timedelta | None, size: float) -> _Sliding:
+        return self._windows.setdefault(name, _Sliding(size))
 
     def _counter(self, query: CounterQuery, key: SeriesKey) -> _Counter:
         """A counter that is new: it begins at zero."""
@@ -183,27 +233,6 @@ class Accumulator:
         assert self.window_of is not None
         version, metric = self.window_of
         return sum(sum_of(cells, metric) for arm, cells in self._totals.items() if arm.version == version)
-
-    def _slide(self, now: float, total: Mapping[Arm, dict[Cell, float]]) -> Mapping[Arm, Totals]:
-        """What came in the window. ``total``, the sums as they stand, is kept and never changed."""
-        weight = self._weight() if self.window_of else now
-        size = self.window_size if self.window_of else self.window.total_seconds()
-        edge = self._edge(weight, size)
-        last = self._checkpoints[-1].weight if self._checkpoints else float("-inf")
-        if weight - last >= size / MAX_CHECKPOINTS and weight > last:
-            self._checkpoints.append(_Checkpoint(now, weight, total))
-        if edge is None:
-            return total
-        return {arm: _since(edge.totals.get(arm, {}), cells) for arm, cells in total.items()}
-
-    def _edge(self, weight: float, size: float) -> _Checkpoint | None:
-        """The newest checkpoint that is at least a whole window old; older ones are dropped."""
-        edge: _Checkpoint | None = None
-        while self._checkpoints and weight - self._checkpoints[0].weight >= size:
-            edge = self._checkpoints.popleft()
-        if edge:
-            self._checkpoints.appendleft(edge)
-        return edge
 
 
 def _fold(counter: _Counter, points: Iterable[Point]) -> None:

@@ -11,11 +11,10 @@ from agentrollouts.api.approvalgate import (
     GatePhase,
 )
 from agentrollouts.api.scalars import format_percent
-from agentrollouts.core.checks import TASKS, CheckResult
-from agentrollouts.core.checks.cost import COST
+from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.checks.latency import BUCKETS
-from agentrollouts.core.checks.tool_failures import CALLS
 from agentrollouts.core.conditions import condition
+from agentrollouts.core.counters import CALLS, COST, TASKS
 from agentrollouts.core.decision import AwaitApproval, Decision, Promote, Rollback, Start, Withdraw
 from agentrollouts.core.evidence import Totals, Unavailable, sum_of
 from agentrollouts.core.gates import GateState, Lapsed, NoGate, Opened, Refused, Waiting, requesters

@@ -13,13 +13,14 @@ from agentrollouts.api.agentroute import AgentRouteSpec, Intent
 from agentrollouts.api.approvalgate import ApprovalRecord
 from agentrollouts.api.rollout import (
     CandidateStatus,
-    CheckStatus,
     DecisionStatus,
     HandledStatus,
     RolloutStatus,
 )
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core import advice, rails, tuning
+from agentrollouts.core.again import cool_until
+from agentrollouts.core.breakers import run_breakers
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import conditions_of, phase_of
 from agentrollouts.core.decision import (
@@ -34,9 +35,11 @@ from agentrollouts.core.decision import (
     Undo,
     is_urgent,
 )
+from agentrollouts.core.findings import breakers_status, checks_status
 from agentrollouts.core.gate_plan import gate_actions
 from agentrollouts.core.gates import GateState, Opened, gate_state
 from agentrollouts.core.plan import Action, Emit, PatchRolloutStatus, Plan, SetRoute
+from agentrollouts.core.quality_gate import looks_of
 from agentrollouts.core.routing import intent_of, same_traffic, wanted_route
 from agentrollouts.core.settle import settle, shares, with_intent
 from agentrollouts.core.snapshot import Requests, Snapshot
@@ -145,7 +148,9 @@ def _report(
     before, now = snapshot.status, snapshot.now
     candidate = moved.candidate
     if candidate is not None:
-        candidate = _updated(candidate, _waiting(candidate, decision, now) | _advised(snapshot, candidate))
+        candidate = _updated(
+            candidate, _waiting(candidate, decision, now) | _of_this_try(snapshot, candidate, results)
+        )
     phase = phase_of(decision, has_stable=moved.stable is not None, has_candidate=candidate is not None)
     shown = _decision(before, decision, now)
     same = shown is before.decision and before.observed_generation == snapshot.identity.generation
@@ -170,7 +175,8 @@ def _report(
             "candidate": candidate,
             "route": snapshot.identity.name,
             "decision": shown,
-            "checks": _checks(before.checks, results) if results else moved.checks,
+            "checks": checks_status(before.checks, results) if results else moved.checks,
+            "breakers": breakers_status(snapshot, moved, decision),
             "handled": _handled(moved.handled, snapshot.requests),
             "advisor_usage": advice.usage(snapshot),
             "conditions": conditions,
@@ -203,21 +209,25 @@ def _decision(before: RolloutStatus, decision: Decision, now: datetime) -> Decis
 
 def _goes_on(old: DecisionStatus, decision: Decision) -> bool:
     """Whether a decision says nothing new: the same again, or that what was decided is done."""
+    if isinstance(decision, Complete) and decision.degraded:
+        # NB: by the message, too: another version may be kept out for the same reason.
+        told = old.reason == decision.reason and old.message.startswith(decision.message)
+        return told and old.action in ("Rollback", "Undo", "Complete")
     if (old.action, old.reason) == (type(decision).__name__, decision.reason):
         return True
     if not isinstance(decision, Complete):
         return False
-    if decision.degraded:
-        return old.action in ("Rollback", "Undo") and old.reason == decision.reason
     return old.action in ("Install", "Promote", "Withdraw", "SetManually")
 
 
 def _message(snapshot: Snapshot, moved: RolloutStatus, phase: str, shown: DecisionStatus | None) -> str:
-    rejected, stable = moved.rejected, moved.stable
-    if phase != "RolledBack" or rejected is None or stable is None:
-        return shown.message if shown else ""
+    rejected, stable, told = moved.rejected, moved.stable, shown.message if shown else ""
+    if phase != "RolledBack" or stable is None:
+        return told
+    if rejected is not None and told.startswith(rejected.message):
+        told = f"{rejected.version} was taken out: {rejected.message}"
     return (
-        f"{stable.version} serves; {rejected.version} was taken out: {rejected.message}. To try it again:"
+        f"{stable.version} serves; {told}. To try it again:"
         f' kubectl annotate rollout {snapshot.identity.name} --overwrite agentrollouts.io/retry="$(date +%s)"'
     )[:4000]
 
@@ -233,21 +243,14 @@ def _waiting(candidate: CandidateStatus, decision: Decision, now: datetime) -> d
     }
 
 
-def _advised(snapshot: Snapshot, candidate: CandidateStatus) -> dict[str, object]:
-    """The advisor's opinion stays with the try it is about."""
+def _of_this_try(
+    snapshot: Snapshot, candidate: CandidateStatus, results: tuple[CheckResult, ...]
+) -> dict[str, object]:
+    """The advisor's opinion and the looks of the gate stay with the try they are about."""
     before = snapshot.status.candidate
-    same = before is not None and before.attempt == candidate.attempt
-    return {"advice": advice.recorded(snapshot)} if same else {}
-
-
-def _checks(before: tuple[CheckStatus, ...], results: tuple[CheckResult, ...]) -> tuple[CheckStatus, ...]:
-    old = {check.name: check for check in before}
-    return tuple(
-        known
-        if (known := old.get(result.name)) is not None and known.verdict == result.verdict
-        else CheckStatus(name=result.name, verdict=result.verdict.value, reason=result.reason[:4000])
-        for result in results[:32]
-    )
+    if before is None or before.attempt != candidate.attempt:
+        return {}
+    return {"advice": advice.recorded(snapshot), "looks": looks_of(snapshot, results)}
 
 
 def _events(snapshot: Snapshot, decision: Decision, route: tuple[Action, ...]) -> tuple[Action, ...]:
@@ -280,11 +283,14 @@ def _requeue(snapshot: Snapshot, results: tuple[CheckResult, ...], status: Rollo
     moments = [status.previous.warm_until] if status.previous else []
     if status.rejected:
         moments.append(status.rejected.drain_until)
+    if cool := cool_until(status, snapshot.spec.rollback.cool_down):
+        moments.append(cool)
     waits = [moment - snapshot.now for moment in moments if moment > snapshot.now]
     return min([IDLE, *waits])
 
 
 def _toward_failure(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> float:
     """How far the worst of what may take the candidate out is on the way there, from 0 to 1."""
+    breakers = (result.toward_tripping for result in run_breakers(snapshot))
     checks = (result.toward_failure for result in results if not result.dry_run)
-    return max((tuning.toward_failure(snapshot), *checks))
+    return max((tuning.toward_failure(snapshot), *checks, *breakers))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from agentrollouts.api.rollout import CandidateStatus
 from agentrollouts.api.scalars import FULL, format_duration, format_percent
-from agentrollouts.core import rails, tuning
+from agentrollouts.core import quality_gate, rails, tuning
 from agentrollouts.core.checks import CheckResult, Verdict, sample_metric
 from agentrollouts.core.decision import Advance, AwaitApproval, Decision, Hold, Pause, Promote, Rollback
 from agentrollouts.core.evidence import Unavailable, sum_of
@@ -82,7 +83,7 @@ def _unfinished(
         blocked = tuning.blocked(snapshot)
         if blocked is not None:
             return blocked
-    return _verdicts(results)
+    return _verdicts(snapshot, results)
 
 
 def _restarted(snapshot: Snapshot, candidate: CandidateStatus) -> datetime | None:
@@ -92,7 +93,9 @@ def _restarted(snapshot: Snapshot, candidate: CandidateStatus) -> datetime | Non
     return moment if moment is not None and moment > candidate.step_started_at else None
 
 
-def _verdicts(results: tuple[CheckResult, ...]) -> Hold | None:
+def _verdicts(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> Hold | None:
+    if snapshot.spec.analysis.effective.mode == "threshold":
+        return _quality(snapshot, results)
     blocking = [result for result in results if result.blocks]
     if not blocking:
         return None
@@ -103,23 +106,44 @@ def _verdicts(results: tuple[CheckResult, ...]) -> Hold | None:
     )
 
 
+_HELD = MappingProxyType(
+    {Verdict.INCONCLUSIVE: "ChecksInconclusive", Verdict.WARN: "ChecksWarn", Verdict.FAIL: "ChecksFail"}
+)
+
+
+def _quality(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> Hold | None:
+    """A failing gate that isn't a rollback yet holds, as one that warns or can't say anything."""
+    if not quality_gate.in_force(snapshot):
+        return None
+    gate = quality_gate.gate_score(snapshot, results)
+    if gate.verdict is Verdict.PASS:
+        return None
+    return Hold(_HELD[gate.verdict], gate.message, no_evidence=gate.verdict is Verdict.INCONCLUSIVE)
+
+
 def _demands(snapshot: Snapshot, candidate: CandidateStatus) -> tuple[timedelta, int]:
     """(soak, samples) of the present step."""
-    strategy, floor = snapshot.spec.strategy, snapshot.spec.analysis.minimum_samples
+    strategy, floor = snapshot.spec.strategy, snapshot.spec.analysis.effective.minimum_sessions
     if strategy.self_tuning:
         return strategy.self_tuning.interval, 0
     steps = strategy.effective_steps()
     at = max((i for i, step in enumerate(steps) if step.share <= candidate.share), default=0)
-    chosen = steps[at].minimum_samples
+    chosen = steps[at].minimum_sessions
     return steps[at].soak, floor if chosen is None else chosen
 
 
 def _deadline(snapshot: Snapshot, candidate: CandidateStatus, held: Hold) -> Decision:
     """Hold on, until there has been no usable evidence for too long while the candidate had traffic."""
     since, analysis = candidate.no_evidence_since, snapshot.spec.analysis
-    if since is None or candidate.share == 0 or snapshot.now < since + analysis.no_evidence_deadline:
+    if (
+        since is None
+        or candidate.share == 0
+        or snapshot.now < since + analysis.effective.no_evidence_deadline
+    ):
         return held
-    message = f"no usable evidence for {format_duration(analysis.no_evidence_deadline)}: {held.message}"
+    message = (
+        f"no usable evidence for {format_duration(analysis.effective.no_evidence_deadline)}: {held.message}"
+    )
     match analysis.on_no_evidence:
         case "Rollback":
             return Rollback("NoEvidence", message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from agentrollouts.core import breakers, quality_gate
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Rollback
 from agentrollouts.core.gates import GateState, Lapsed, Opened, Refused, limit_without_approval
@@ -27,7 +28,13 @@ def rollback(snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateSta
     """The reason to take the candidate out now, if there is one. Needs no metric, no gate and no healthy stable."""
     if snapshot.status.candidate is None:
         return None
-    return _identity(snapshot) or _pods(snapshot) or _verdicts(results) or _gate(gate)
+    return (
+        _identity(snapshot)
+        or _pods(snapshot)
+        or breakers.rollback(snapshot)
+        or _verdicts(snapshot, results)
+        or _gate(gate)
+    )
 
 
 def _identity(snapshot: Snapshot) -> Rollback | None:
@@ -75,7 +82,10 @@ def _why(trouble: str) -> str:
     return f": {trouble}" if trouble else ""
 
 
-def _verdicts(results: tuple[CheckResult, ...]) -> Rollback | None:
+def _verdicts(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> Rollback | None:
+    """In sequential mode one failed check is enough, for it is beyond doubt; in threshold mode failed looks add up."""
+    if snapshot.spec.analysis.effective.mode == "threshold":
+        return quality_gate.rollback(snapshot, results)
     failed = [result for result in results if result.fails]
     if not failed:
         return None

@@ -103,7 +103,9 @@ def _remember(status: RolloutStatus, *entries: HistoryEntry) -> tuple[HistoryEnt
 
 def _superseded(status: RolloutStatus, intent: Intent) -> RolloutStatus:
     gone = (_entry(status.candidate, "Superseded", intent),) if status.candidate else ()
-    return status.model_copy(update={"candidate": None, "checks": (), "history": _remember(status, *gone)})
+    return status.model_copy(
+        update={"candidate": None, "checks": (), "breakers": (), "history": _remember(status, *gone)}
+    )
 
 
 def _started(status: RolloutStatus, intent: Intent) -> RolloutStatus:
@@ -115,7 +117,9 @@ def _started(status: RolloutStatus, intent: Intent) -> RolloutStatus:
         step_started_at=intent.at,
     )
     fresh = _superseded(status, intent)
-    rejected = fresh.rejected if fresh.rejected and fresh.rejected.version != intent.version else None
+    rejected = fresh.rejected
+    if rejected is not None and (rejected.version == intent.version or rejected.digest == intent.digest):
+        rejected = None
     return fresh.model_copy(
         update={
             "candidate": candidate,
@@ -151,7 +155,7 @@ def _advanced(status: RolloutStatus, intent: Intent) -> RolloutStatus:
 
 def _installed(spec: RolloutSpec, status: RolloutStatus, intent: Intent) -> RolloutStatus:
     if status.stable is not None and status.stable.version == intent.version:
-        return status.model_copy(update={"candidate": None, "checks": ()})
+        return status.model_copy(update={"candidate": None, "checks": (), "breakers": ()})
     entry = HistoryEntry(
         version=intent.version,
         digest=intent.digest,
@@ -169,6 +173,7 @@ def _installed(spec: RolloutSpec, status: RolloutStatus, intent: Intent) -> Roll
             "previous": previous,
             "candidate": None,
             "checks": (),
+            "breakers": (),
             "history": _remember(status, entry),
         }
     )
@@ -252,6 +257,7 @@ def _undone(spec: RolloutSpec, status: RolloutStatus, intent: Intent) -> Rollout
             "previous": None,
             "candidate": None,
             "checks": (),
+            "breakers": (),
             "rejected": _rejected(
                 spec, intent, version=undone.version, digest=undone.digest, attempt=max(1, status.attempts)
             ),

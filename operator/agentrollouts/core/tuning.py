@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentrollouts.api.scalars import format_percent
 from agentrollouts.core.checks.result import part_of
-from agentrollouts.core.checks.success_rate import TASKS
+from agentrollouts.core.counters import TASKS
 from agentrollouts.core.decision import Advance, Hold, Rollback
 from agentrollouts.core.evidence import Unavailable, sum_of
 from agentrollouts.core.snapshot import Snapshot

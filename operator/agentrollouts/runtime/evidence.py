@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agentrollouts.api.rollout import CandidateStatus, RolloutSpec
+from agentrollouts.core.breakers import breaker_windows
 from agentrollouts.core.checks import queries
-from agentrollouts.core.checks.success_rate import TASKS
+from agentrollouts.core.counters import TASKS
 from agentrollouts.core.evidence import Accumulator, CounterQuery, Evidence, Series, Unavailable
 from agentrollouts.ports import AgentKey, AgentSeries, Clock, MetricSource
 from agentrollouts.runtime.views import Place
@@ -56,6 +57,8 @@ class Subject:
     window: timedelta
     events: int
     """Length of a window of finished tasks; 0 where the window is time."""
+    others: tuple[timedelta, ...] = ()
+    """The windows of the circuit breakers."""
 
     @classmethod
     def of(cls, namespace: str, spec: RolloutSpec, candidate: CandidateStatus) -> Subject:
@@ -69,6 +72,7 @@ class Subject:
             queries=queries(spec),
             window=timedelta(0) if tuning else spec.analysis.window,
             events=tuning.window if tuning else 0,
+            others=breaker_windows(spec),
         )
 
     def accumulator(self) -> Accumulator:
@@ -78,6 +82,7 @@ class Subject:
             window=self.window,
             window_of=(self.version, TASKS.metric) if self.events else None,
             window_size=float(self.events),
+            others=self.others,
         )
 
 

@@ -39,12 +39,31 @@ def container(**fields: Any) -> Object:
 _RELEASE = {part: {"digest": DIGEST} for part in ("code", "model", "prompts", "tools", "data")}
 _VERSION_SPEC: Object = {"agent": "support", "version": "1.2.0", "release": _RELEASE}
 _CHECKS = [
-    {"name": "success", "successRate": {"maxDrop": "5%"}},
+    {"name": "success", "successRate": {"maxDrop": "5%", "tolerance": "1%", "min": "80%"}},
     {"name": "failures", "failureRate": {"max": "10%"}},
-    {"name": "cost", "cost": {"maxIncrease": "50%"}},
+    {"name": "cost", "cost": {"tolerance": "20%", "maxIncrease": "50%", "max": "0.5"}},
     {"name": "latency", "latency": {"slowerThan": "5s", "maxIncrease": "10%"}},
-    {"name": "tools", "toolFailures": {"maxIncrease": "5%"}, "dryRun": True},
+    {"name": "tools", "toolFailures": {"tolerance": 2, "maxIncrease": "5%", "max": "9%"}, "dryRun": True},
     {"name": "own", "ratio": {"bad": "bad_total", "total": "all_total", "max": "1%"}},
+    {"name": "p99", "latencyQuantile": {"quantile": "99.9%", "max": "3s"}, "weight": 15, "critical": True},
+    {"name": "mix", "toolMix": {"tolerance": "10%"}},
+    {"name": "takeovers", "events": {"event": "takeover", "tolerance": 1, "maxIncrease": "2%", "max": "3%"}},
+    {"name": "calls", "llmCalls": {"tolerance": "10%", "maxIncrease": "150%"}},
+    {
+        "name": "toxicity",
+        "score": {
+            "name": "toxicity",
+            "better": "lower",
+            "tolerance": "1%",
+            "maxChange": "5%",
+            "limit": "10%",
+        },
+    },
+]
+_BREAKERS = [
+    {"name": "spend", "cost": {"maxPerTask": "0.25"}, "window": "10m"},
+    {"name": "errors", "errors": {"max": "50%"}, "minimumTasks": 5},
+    {"name": "people", "interventions": {"max": "20%"}},
 ]
 
 BASES: Mapping[str, Object] = {
@@ -71,10 +90,28 @@ BASES: Mapping[str, Object] = {
     ),
     "rollout": _rollout(),
     "rollout-steps": _rollout(
-        strategy={"steps": [{"share": "0.5%", "soak": "10m"}, {"share": 20, "minimumSamples": 100}]},
+        strategy={"steps": [{"share": "0.5%", "soak": "10m"}, {"share": 20, "minimumSessions": 100}]},
         assignment={"header": "x-user-id", "cookieTtl": "1h", "group": "desk"},
-        analysis={"interval": "5s", "window": "6h", "checks": _CHECKS, "noEvidenceDeadline": "1h"},
-        rollback={"sessions": "evict", "deadline": "10s", "warmFor": "1h", "readyDeadline": "5m"},
+        analysis={
+            "preset": "strict",
+            "mode": "threshold",
+            "errorBudget": {"falseRollback": "5%", "falsePromotion": 1},
+            "margin": "3%",
+            "interval": "5s",
+            "minimumSessions": 50,
+            "window": "6h",
+            "failures": {"every": "30s", "consecutive": 3, "atLeast": 4, "outOf": 6},
+            "checks": _CHECKS,
+            "breakers": _BREAKERS,
+            "noEvidenceDeadline": "1h",
+        },
+        rollback={
+            "coolDown": "30m",
+            "sessions": "evict",
+            "deadline": "10s",
+            "warmFor": "1h",
+            "readyDeadline": "5m",
+        },
         router={"kind": "Envoy", "timeout": "1m"},
         control={"maxShare": "5%"},
         approval={"above": "50%", "quorum": 2, "ttl": "24h"},

@@ -35,6 +35,14 @@ def _tuning(**fields: object) -> Mapping[str, Any]:
     return {f"spec.strategy.selfTuning.{name}": value for name, value in fields.items()}
 
 
+def _check(**kind: object) -> Mapping[str, Any]:
+    return {"spec.analysis.checks": [{"name": "one", **kind}]}
+
+
+ONE_KIND = (
+    "give exactly one kind of check: successRate, failureRate, cost, latency, latencyQuantile, toolFailures, toolMix, events,"
+    " llmCalls, score, ratio"
+)
 PAIRS = (
     _pair(
         "version",
@@ -162,15 +170,83 @@ PAIRS = (
     ),
     _pair(
         "rollout-steps",
-        "give exactly one kind of check: successRate, failureRate, cost, latency, toolFailures, ratio",
+        ONE_KIND,
         good={"spec.analysis.checks": [{"name": "own", "cost": {}}]},
         bad={"spec.analysis.checks.0.cost": {}},
     ),
     _pair(
         "rollout-steps",
-        "give exactly one kind of check: successRate, failureRate, cost, latency, toolFailures, ratio",
+        ONE_KIND,
         good={"spec.analysis.checks": []},
         bad={"spec.analysis.checks": [{"name": "nothing"}]},
+    ),
+    _pair(
+        "rollout-steps",
+        "give exactly one kind of breaker: cost, errors, interventions",
+        good={"spec.analysis.breakers": [{"name": "spend", "cost": {"maxPerTask": 2}}]},
+        bad={"spec.analysis.breakers": [{"name": "spend"}]},
+    ),
+    _pair(
+        "rollout-steps",
+        "tolerance must be at most maxDrop",
+        good=_check(successRate={"tolerance": "5%", "maxDrop": 5}),
+        bad=_check(successRate={"tolerance": "5.01%", "maxDrop": 5}),
+    ),
+    *(
+        _pair(
+            "rollout-steps",
+            "tolerance must be at most maxIncrease",
+            good=_check(**{kind: more | {"tolerance": "5%", "maxIncrease": 5}}),
+            bad=_check(**{kind: more | {"tolerance": "5.01%", "maxIncrease": 5}}),
+        )
+        for kind, more in (
+            ("cost", {}),
+            ("toolFailures", {}),
+            ("events", {"event": "refusal"}),
+            ("llmCalls", {}),
+        )
+    ),
+    _pair(
+        "rollout-steps",
+        "tolerance must be at most maxChange",
+        good=_check(score={"name": "toxicity", "better": "lower", "tolerance": "9%", "maxChange": 10}),
+        bad=_check(score={"name": "toxicity", "better": "lower", "tolerance": "10%", "maxChange": "9.99%"}),
+    ),
+    _pair(
+        "rollout-steps",
+        "a quantile must be above 0% and below 100%, such as 99%",
+        good=_check(latencyQuantile={"quantile": "99.99%", "max": "3s"}),
+        bad=_check(latencyQuantile={"quantile": 100, "max": "3s"}),
+    ),
+    _pair(
+        "rollout-steps",
+        "falseRollback must be from 0.1% to 50%",
+        good={"spec.analysis.errorBudget.falseRollback": "0.1%"},
+        bad={"spec.analysis.errorBudget.falseRollback": "0.09%"},
+    ),
+    _pair(
+        "rollout-steps",
+        "falsePromotion must be from 0.1% to 50%",
+        good={"spec.analysis.errorBudget.falsePromotion": 50},
+        bad={"spec.analysis.errorBudget.falsePromotion": "50.01%"},
+    ),
+    _pair(
+        "rollout-steps",
+        "give atLeast and outOf together, or neither",
+        good={"spec.analysis.failures": {"consecutive": 1}},
+        bad={"spec.analysis.failures": {"outOf": 3}},
+    ),
+    _pair(
+        "rollout-steps",
+        "atLeast must be at most outOf, or it would never be reached",
+        good={"spec.analysis.failures": {"atLeast": 4, "outOf": 4}},
+        bad={"spec.analysis.failures": {"atLeast": 4, "outOf": 3}},
+    ),
+    _pair(
+        "rollout-steps",
+        "write at least 1s",
+        good={"spec.analysis.failures.every": "1s"},
+        bad={"spec.analysis.failures.every": "0s"},
     ),
     _pair(
         "route",
@@ -218,6 +294,19 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         "10000%",
         "5.555%",
         "-1%",
+        "",
+    ),
+    'write US dollars with at most six decimals, in quotes, such as "0.05"': (
+        "$2",
+        "1000000",
+        "0.0000001",
+        "-1",
+        "01",
+        "",
+    ),
+    "write the score's name as the agent declares it: letters, digits, dots, dashes and underscores, such as toxicity": (
+        "1st",
+        "a b",
         "",
     ),
     "write a duration such as 90s, 15m or 1h30m": ("15", "1d", "1.5h", "30s1h", "15m ", "-5m", "PT5M"),
@@ -281,6 +370,17 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     ("rollout", {"spec.approval": {"separationOfDuties": "no"}}, "must be of type boolean"),
     ("rollout", {"spec.rollback": {"sessions": "kill"}}, 'supported values: "drain", "evict"'),
     ("rollout", {"spec.analysis": {"onNoEvidence": "Pass"}}, 'supported values: "Hold", "Pause", "Rollback"'),
+    ("rollout", {"spec.analysis": {"preset": "lax"}}, "supported values"),
+    ("rollout", {"spec.analysis": {"mode": "bayes"}}, "supported values"),
+    ("rollout", {"spec.analysis": {"failures": {"consecutive": 0}}}, "should be greater than or equal to 1"),
+    ("rollout", {"spec.analysis": {"minimumSamples": 20}}, 'unknown field "spec.analysis.minimumSamples"'),
+    ("rollout-steps", {"spec.analysis.checks.0.weight": 0}, "should be greater than or equal to 1"),
+    ("rollout-steps", {"spec.analysis.checks.0.weight": 101}, "should be less than or equal to 100"),
+    ("rollout-steps", {"spec.analysis.checks.10.score.name": REMOVED}, "score.name: Required value"),
+    ("rollout-steps", {"spec.analysis.checks.10.score.better": REMOVED}, "score.better: Required value"),
+    ("rollout-steps", {"spec.analysis.checks.8.events.event": "sneeze"}, "supported values"),
+    ("rollout-steps", {"spec.analysis.breakers.0.cost.maxPerTask": 0.25}, "must be of type"),
+    ("rollout-steps", {"spec.analysis.breakers.1.name": "spend"}, "Duplicate value"),
     ("rollout", {"spec.router": {"kind": "Nginx"}}, 'supported values: "Envoy"'),
     ("rollout", {"spec.agent": "a" * 41}, "may not be more than 40"),
     ("rollout", {"spec.strategy": {"steps": []}}, "should have at least 1 items"),

@@ -218,10 +218,9 @@ def test_the_server_fills_in_what_applies(admin: Api) -> None:
         "control": {"maxShare": "10%"},
         "router": {"kind": "Envoy", "timeout": "5m"},
         "analysis": {
+            "preset": "default",
             "interval": "2s",
-            "minimumSamples": 20,
             "window": "0s",
-            "noEvidenceDeadline": "1h",
             "onNoEvidence": "Pause",
         },
         "approval": {"above": "99.99%", "quorum": 1, "ttl": "168h", "separationOfDuties": True},
@@ -230,6 +229,7 @@ def test_the_server_fills_in_what_applies(admin: Api) -> None:
             "deadline": "30s",
             "warmFor": "1h",
             "readyDeadline": "10m",
+            "coolDown": "10m",
             "maxRestarts": 2,
         },
     }

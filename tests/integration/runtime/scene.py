@@ -22,8 +22,14 @@ from tests.integration.api import Api, RefusedError
 DEADLINE = 25.0
 CHECKS = [{"name": "success", "successRate": {}}]
 QUICK = {
-    "analysis": {"interval": "1s", "minimumSamples": 5, "checks": CHECKS},
+    "analysis": {
+        "interval": "1s",
+        "minimumSessions": 5,
+        "failures": {"every": "1s", "consecutive": 1},
+        "checks": CHECKS,
+    },
     "strategy": {"steps": [{"share": "5%", "soak": "1s"}, {"share": "50%", "soak": "1s"}]},
+    "rollback": {"coolDown": "0s"},
 }
 
 

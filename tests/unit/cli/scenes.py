@@ -74,6 +74,7 @@ WAITING = rollout(
             {"name": "cost", "verdict": "FAIL", "reason": "0.021 USD against 0.010 USD a task [limit +50%]"},
             {"name": "tools", "verdict": "INCONCLUSIVE", "reason": "12 of 20 tasks"},
         ],
+        "breakers": [{"name": "spend", "state": "Armed", "reason": "$0.021000 a task, at most $0.25"}],
     }
 )
 GATE = {

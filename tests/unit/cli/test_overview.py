@@ -30,6 +30,7 @@ def test_a_waiting_rollout_shows_shares_checks_and_the_way_to_answer() -> None:
     assert "└─ control 1.0.0 ██░░░░░░░░░░░░░░ 10% 2/2 ready" in text
     assert "step 3 of 3 · soaked 12m of 1h · on its way for 3h · asked for by alice" in text
     assert "✖ FAIL cost 0.021 USD against 0.010 USD a task [limit +50%]" in text
+    assert "breakers\n✔ Armed spend $0.021000 a task, at most $0.25" in text
     assert "gate support-2.0.0-1 Pending · asks for 100% for 2.0.0 · 1 of 2 approvals · expires in 6d" in text
     assert "approved by bob 5m ago: looks fine" in text
     assert "candidate 2.0.0 340 97.4% – – –" in text

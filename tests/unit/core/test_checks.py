@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentrollouts.api.analysis import CheckSpec, LatencySpec, RatioSpec
+from agentrollouts.api.check_kinds import LatencySpec, RatioSpec
+from agentrollouts.api.checks import CheckSpec
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.core.checks import REGISTRY, Verdict, queries, sample_metric
 from agentrollouts.core.checks.result import CheckInput
@@ -105,7 +106,8 @@ def test_tools_that_start_failing():
         {Cell(calls, "success"): 990, Cell(calls, "failure"): 10},
     )
     assert judge({"toolFailures": {}}, ours, theirs).verdict is Verdict.FAIL
-    assert judge({"toolFailures": {}}, {}, {}).verdict is Verdict.PASS
+    none = {Cell(calls, "success"): 0.0}
+    assert judge({"toolFailures": {}}, none, none).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize(

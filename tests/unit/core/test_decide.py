@@ -22,6 +22,7 @@ from agentrollouts.core.decision import (
 )
 from agentrollouts.core.plan import CreateGate, PatchRolloutStatus, SetRoute
 from tests.builders import (
+    AT_ONCE,
     REQUESTS,
     UNAVAILABLE,
     candidate_share,
@@ -112,7 +113,7 @@ def test_the_control_cohort_is_as_large_as_the_candidate_up_to_its_cap():
 
 
 def test_a_worse_candidate_goes_at_once_even_in_its_soak():
-    s = climbing()
+    s = climbing(analysis=AT_ONCE)
     worse = evidence(
         {("2.0.0", "candidate"): (20, 20), ("1.0.0", "control"): (39, 1), ("1.0.0", "stable"): (380, 20)}
     )
@@ -125,7 +126,7 @@ def test_a_worse_candidate_goes_at_once_even_in_its_soak():
 
 def test_a_rollback_writes_the_route_before_anything_else():
     worse = evidence({("2.0.0", "candidate"): (0, 40), ("1.0.0", "control"): (40, 0)})
-    _, plan = look(replace(climbing(), evidence=worse))
+    _, plan = look(replace(climbing(analysis=AT_ONCE), evidence=worse))
     assert isinstance(plan.actions[0], SetRoute)
     assert plan.actions[0].urgent
     assert isinstance(plan.actions[1], PatchRolloutStatus)
@@ -133,7 +134,7 @@ def test_a_rollback_writes_the_route_before_anything_else():
 
 def test_a_rejected_digest_is_not_tried_again_until_a_person_says_so():
     worse = evidence({("2.0.0", "candidate"): (0, 40), ("1.0.0", "control"): (40, 0)})
-    s = step(climbing(), evidence=worse)
+    s = step(climbing(analysis=AT_ONCE), evidence=worse)
     decision, _ = look(later(s, hours=3))
     assert isinstance(decision, Complete)
     assert decision.degraded
@@ -318,7 +319,7 @@ def test_a_gate_nobody_opens_expires():
 
 
 def test_a_worse_candidate_goes_while_its_gate_is_open():
-    s = approved(awaiting(), "alice")
+    s = approved(awaiting(analysis=AT_ONCE), "alice")
     worse = evidence({("2.0.0", "candidate"): (100, 60), ("1.0.0", "control"): (160, 0)})
     assert isinstance(look(replace(s, evidence=worse))[0], Rollback)
 
@@ -355,7 +356,9 @@ def test_a_version_written_by_an_agent_never_gets_a_majority_alone():
 
 
 def test_pausing_holds_and_still_rolls_back():
-    s = replace(later(climbing(), minutes=20), evidence=good(100), requests=REQUESTS(paused=True))
+    s = replace(
+        later(climbing(analysis=AT_ONCE), minutes=20), evidence=good(100), requests=REQUESTS(paused=True)
+    )
     assert isinstance(look(s)[0], Pause)
     worse = evidence({("2.0.0", "candidate"): (0, 40), ("1.0.0", "control"): (40, 0)})
     assert isinstance(look(replace(s, evidence=worse))[0], Rollback)

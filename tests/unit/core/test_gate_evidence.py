@@ -27,7 +27,7 @@ FULL = {
 
 def gate(totals: Totals, checks: tuple[dict[str, object], ...] = ()) -> dict[str, tuple[str, ...]]:
     """What a gate says of each cohort when each has these sums."""
-    analysis = {"minimumSamples": 1, "checks": checks} if checks else {"minimumSamples": 1}
+    analysis = {"minimumSessions": 1, "checks": checks} if checks else {"minimumSessions": 1}
     s = climbing(analysis=analysis, strategy={"steps": [{"share": 5, "soak": "1m"}]})
     arms = (("2.0.0", "candidate"), ("1.0.0", "control"), ("1.0.0", "stable"))
     sums = {Arm(*arm): totals for arm in arms}

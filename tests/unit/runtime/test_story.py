@@ -9,7 +9,12 @@ import pytest
 from agentrollouts.ports import TransientError
 from tests.fakes.stage import Stage, agent_version, rollout
 
-SUCCESS_ONLY = {"interval": "2s", "minimumSamples": 5, "checks": [{"name": "success", "successRate": {}}]}
+SUCCESS_ONLY = {
+    "interval": "2s",
+    "minimumSessions": 5,
+    "failures": {"every": "1s", "consecutive": 1},
+    "checks": [{"name": "success", "successRate": {}}],
+}
 
 
 async def installed(**spec: Any) -> Stage:

@@ -6,10 +6,24 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from agentrollouts.api.analysis import CHECK_KINDS, CheckSpec
+from agentrollouts.api.checks import CHECK_KINDS, DEFAULT_CHECKS, CheckSpec
 from agentrollouts.api.rollout import RolloutSpec
-from agentrollouts.core.checks import cost, failure_rate, latency, ratio, success_rate, tool_failures
+from agentrollouts.core.breakers import breaker_queries
+from agentrollouts.core.checks import (
+    cost,
+    events,
+    failure_rate,
+    latency,
+    latency_quantile,
+    llm_calls,
+    ratio,
+    score,
+    success_rate,
+    tool_failures,
+    tool_mix,
+)
 from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict
+from agentrollouts.core.counters import CALLS, DURATIONS, SESSIONS, TASKS
 from agentrollouts.core.evidence import CounterQuery, Unavailable
 from agentrollouts.core.snapshot import Snapshot
 
@@ -21,39 +35,43 @@ REGISTRY: Mapping[str, Check] = MappingProxyType(
         "failureRate": (failure_rate.queries, failure_rate.judge),
         "cost": (cost.queries, cost.judge),
         "latency": (latency.queries, latency.judge),
+        "latencyQuantile": (latency_quantile.queries, latency_quantile.judge),
         "toolFailures": (tool_failures.queries, tool_failures.judge),
+        "toolMix": (tool_mix.queries, tool_mix.judge),
+        "events": (events.queries, events.judge),
+        "llmCalls": (llm_calls.queries, llm_calls.judge),
+        "score": (score.queries, score.judge),
         "ratio": (ratio.queries, ratio.judge),
     }
 )
 assert tuple(REGISTRY) == CHECK_KINDS
 
-TASKS = CounterQuery("agent_tasks_total", "outcome")
-
 
 def active_checks(spec: RolloutSpec) -> tuple[CheckSpec, ...]:
-    """The checks that run: those given; else the defaults, but for a self-tuning rollout, whose failure rate is the check."""
-    return spec.analysis.checks if spec.strategy.self_tuning else spec.analysis.effective_checks()
+    """The checks that run. Of a self-tuning rollout the failure rate is the check, and the default ones don't run beside it."""
+    checks = spec.analysis.effective.checks
+    return () if spec.strategy.self_tuning and checks is DEFAULT_CHECKS else checks
 
 
 def queries(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
-    """Every counter a rollout needs, each once."""
+    """Every counter a rollout needs, each once; those of the breakers last."""
+    return tuple(dict.fromkeys((*_compared(spec), *breaker_queries(spec))))
+
+
+def _compared(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
     wanted: dict[CounterQuery, None] = {}
     for check in active_checks(spec):
         kind, member = check.member
         wanted.update(dict.fromkeys(REGISTRY[kind][0](member)))
-    return (
-        tuple(wanted)
-        if wanted and not spec.strategy.self_tuning
-        else (TASKS, *(q for q in wanted if q != TASKS))
-    )
+    return tuple({TASKS: None} | wanted if spec.strategy.self_tuning or not wanted else wanted)
 
 
 def sample_metric(spec: RolloutSpec) -> str:
-    """The counter that says how much evidence there is: finished tasks, or a custom ratio's total where tasks aren't read."""
-    wanted = queries(spec)
-    for metric in (TASKS.metric, latency.BUCKETS.metric, tool_failures.CALLS.metric):
-        if any(query.metric == metric for query in wanted):
-            return metric
+    """The counter that says how much evidence there is: finished tasks; where they aren't read, what the checks count."""
+    wanted = _compared(spec)
+    for query in (TASKS, DURATIONS, CALLS, SESSIONS):
+        if query in wanted:
+            return query.metric
     return wanted[-1].metric
 
 
@@ -68,8 +86,11 @@ def run_checks(snapshot: Snapshot) -> tuple[CheckResult, ...]:
         results = [CheckResult(check.name, Verdict.INCONCLUSIVE, reason) for check in checks]
     else:
         ours, theirs = (evidence.pooled(one.version, recent=True) for one in (candidate, stable))
-        minimum = snapshot.spec.analysis.minimum_samples
-        results = [_judged(check, CheckInput(check.name, ours, theirs, minimum)) for check in checks]
+        applies = snapshot.spec.analysis.effective
+        results = [
+            _judged(check, CheckInput(check.name, ours, theirs, applies.minimum_sessions, applies.margin))
+            for check in checks
+        ]
     return tuple(
         result.as_dry_run() if check.dry_run else result
         for check, result in zip(checks, results, strict=True)
@@ -83,7 +104,6 @@ def _judged(check: CheckSpec, given: CheckInput) -> CheckResult:
 
 __all__ = [
     "REGISTRY",
-    "TASKS",
     "CheckInput",
     "CheckResult",
     "Verdict",

@@ -5,7 +5,7 @@ Histogram buckets are exact counts; a quantile interpolated inside a bucket isn'
 
 from __future__ import annotations
 
-from agentrollouts.api.analysis import LatencySpec
+from agentrollouts.api.check_kinds import LatencySpec
 from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, judge_increase
 from agentrollouts.core.evidence import CounterQuery, Totals, sum_of
 from agentrollouts.core.statistics import Proportion

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentrollouts.api.analysis import RatioSpec
+from agentrollouts.api.check_kinds import RatioSpec
 from agentrollouts.core.checks.result import CheckInput, CheckResult, judge_limit, percent, too_few
 from agentrollouts.core.evidence import CounterQuery, sum_of
 
@@ -15,8 +15,8 @@ def queries(spec: RatioSpec) -> tuple[CounterQuery, ...]:
 def judge(spec: RatioSpec, given: CheckInput) -> CheckResult:
     """Exactly the limit passes."""
     n = sum_of(given.candidate, spec.total)
-    if n < given.minimum_samples:
-        return too_few(given.name, n, given.minimum_samples, f"{spec.total} of the candidate")
+    if n < given.minimum_sessions:
+        return too_few(given.name, n, given.minimum_sessions, f"{spec.total} of the candidate")
     bad = sum_of(given.candidate, spec.bad)
     reason = f"{spec.bad} {percent(bad / n)} of {n:.0f}, at most {percent(spec.max / 10_000)}"
     return judge_limit(given, bad=bad, n=n, limit=spec.max, reason=reason)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from agentrollouts.api.analysis import SuccessRateSpec
-from agentrollouts.core.checks.result import CheckInput, CheckResult, judge_increase
+from agentrollouts.api.check_kinds import SuccessRateSpec, tolerated
+from agentrollouts.core.checks.result import CheckInput, CheckResult, judge_share
+from agentrollouts.core.counters import TASKS
 from agentrollouts.core.evidence import CounterQuery, Totals, sum_of
 from agentrollouts.core.statistics import Proportion
-
-TASKS = CounterQuery("agent_tasks_total", "outcome")
 
 
 def queries(spec: SuccessRateSpec) -> tuple[CounterQuery, ...]:
@@ -17,10 +16,13 @@ def queries(spec: SuccessRateSpec) -> tuple[CounterQuery, ...]:
 
 def judge(spec: SuccessRateSpec, given: CheckInput) -> CheckResult:
     """Everything that isn't a success counts against it, refusals and escalations too."""
-    return judge_increase(
+    allowed = given.margin if spec.max_drop is None else spec.max_drop
+    return judge_share(
         given,
         bad=(_unsuccessful(given.candidate), _unsuccessful(given.comparator)),
-        allowed=spec.max_drop / 10_000,
+        allowed=allowed,
+        tolerance=tolerated(spec, allowed),
+        limit=None if spec.min is None else 10_000 - spec.min,
         what="not successful",
     )
 

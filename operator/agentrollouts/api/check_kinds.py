@@ -1,0 +1,244 @@
+"""What each kind of check asks for. Percentages are basis points inside, money is micro-dollars.
+
+Two limits recur. ``tolerance``: as long as the candidate may be worse by no more than this, nothing is held against it.
+``maxDrop``, ``maxIncrease`` or ``maxChange``: worse by more than this, and it doesn't advance. A fixed limit beside them
+(``min``, ``max``, ``limit``) is about the candidate alone.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Protocol
+
+from pydantic import ConfigDict, Field
+
+from agentrollouts.api.base import Rule, SpecModel, refusal, rules
+from agentrollouts.api.scalars import Duration, Growth, Percent, Usd, percent_in_cel
+
+MetricName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$",
+        max_length=128,
+        json_schema_extra=refusal(
+            "write the bare name of a Prometheus counter, without labels or functions, such as orders_total"
+        ),
+    ),
+]
+ScoreName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-zA-Z_][a-zA-Z0-9_.-]*$",
+        max_length=64,
+        json_schema_extra=refusal(
+            "write the score's name as the agent declares it: letters, digits, dots, dashes and underscores,"
+            " such as toxicity"
+        ),
+    ),
+]
+Event = Literal[
+    "refusal",
+    "escalation",
+    "intervention",
+    "checkpoint",
+    "destructiveRollback",
+    "thumbsDown",
+    "regenerate",
+    "takeover",
+]
+
+
+class Allowed(Protocol):
+    """How much worse a kind lets the candidate be, in basis points."""
+
+    @property
+    def tolerance(self) -> int:
+        """Nothing is held against it up to here."""
+
+
+def tolerated(spec: Allowed, most: int) -> int:
+    """The tolerance in basis points, at most ``most``: who allows little tolerates no more."""
+    return min(spec.tolerance, most)
+
+
+def _ordered(most: str) -> ConfigDict:
+    low, high = percent_in_cel("self.tolerance"), percent_in_cel(f"self.{most}")
+    return ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                f"!has(self.tolerance) || !has(self.{most}) || {low} <= {high}",
+                f"tolerance must be at most {most}",
+                ".tolerance",
+            )
+        )
+    )
+
+
+class SuccessRateSpec(SpecModel):
+    """The candidate's share of successful tasks against the old version's over the same time."""
+
+    model_config = _ordered("maxDrop")
+
+    max_drop: Percent | None = Field(
+        default=None, description="How many points lower the candidate may be; analysis.margin where absent."
+    )
+    tolerance: Percent = Field(
+        default="0%",
+        validate_default=True,
+        description="How many points lower it may be without anything held against it.",
+    )
+    min: Percent | None = Field(
+        default=None,
+        description="The lowest acceptable share of successful tasks, whatever the old version has.",
+    )
+
+
+class FailureRateSpec(SpecModel):
+    """The candidate's share of failed tasks against a fixed limit."""
+
+    max: Percent = Field(description="The highest acceptable share of failed tasks.")
+
+
+class CostSpec(SpecModel):
+    """The candidate's mean cost of a task against the old version's."""
+
+    model_config = _ordered("maxIncrease")
+
+    tolerance: Growth = Field(
+        default="10%",
+        validate_default=True,
+        description="How much dearer a task may become without anything held against it.",
+    )
+    max_increase: Growth = Field(
+        default="30%",
+        validate_default=True,
+        description="How much dearer a task may become; 150% is two and a half times as dear.",
+    )
+    max: Usd | None = Field(
+        default=None, description="The highest acceptable mean cost of a task, in US dollars."
+    )
+
+
+class LatencySpec(SpecModel):
+    """The share of the candidate's tasks that are slower than a histogram edge against the old version's."""
+
+    slower_than: Duration = Field(
+        default="5s",
+        validate_default=True,
+        description="A task slower than this counts as slow; rounded up to a bucket edge.",
+    )
+    max_increase: Percent = Field(
+        default="10%",
+        validate_default=True,
+        description="How many points more slow tasks the candidate may have.",
+    )
+
+
+class LatencyQuantileSpec(SpecModel):
+    """A quantile of the candidate's task durations against a fixed limit, from the buckets of all its pods together."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                f"!has(self.quantile) || {percent_in_cel('self.quantile')} > 0"
+                f" && {percent_in_cel('self.quantile')} < 10000",
+                "a quantile must be above 0% and below 100%, such as 99%",
+                ".quantile",
+            )
+        )
+    )
+
+    quantile: Percent = Field(
+        default="99%", validate_default=True, description="This share of the tasks must be within the limit."
+    )
+    max: Duration = Field(description="The longest acceptable duration at that quantile.")
+
+
+class ToolFailuresSpec(SpecModel):
+    """The candidate's share of failed tool calls against the old version's."""
+
+    model_config = _ordered("maxIncrease")
+
+    tolerance: Percent = Field(
+        default="1%",
+        validate_default=True,
+        description="How many points more tool calls may fail without anything held against it.",
+    )
+    max_increase: Percent = Field(
+        default="5%", validate_default=True, description="How many points more tool calls may fail."
+    )
+    max: Percent | None = Field(
+        default=None,
+        description="The highest acceptable share of failed tool calls, whatever the old version has.",
+    )
+
+
+class EventsSpec(SpecModel):
+    """In what share of a session's tasks something happened, against the old version's sessions."""
+
+    model_config = _ordered("maxIncrease")
+
+    event: Event = Field(description="What is counted; at most once a task.")
+    tolerance: Percent = Field(
+        default="1%",
+        validate_default=True,
+        description="How many points more often it may happen without anything held against it.",
+    )
+    max_increase: Percent = Field(
+        default="5%", validate_default=True, description="How many points more often it may happen."
+    )
+    max: Percent | None = Field(
+        default=None, description="The highest acceptable share, whatever the old version has."
+    )
+
+
+class ToolMixSpec(SpecModel):
+    """How far the mix of tools moved from the old version's; new tools count. It warns and never fails."""
+
+    tolerance: Percent = Field(
+        default="5%",
+        validate_default=True,
+        description="What part of the tool calls may have gone to another tool (total variation distance).",
+    )
+
+
+class LlmCallsSpec(SpecModel):
+    """The candidate's mean number of model calls a task against the old version's, session by session."""
+
+    model_config = _ordered("maxIncrease")
+
+    tolerance: Growth = Field(
+        default="10%",
+        validate_default=True,
+        description="How many more calls are made without anything held against it.",
+    )
+    max_increase: Growth = Field(
+        default="30%", validate_default=True, description="How many more calls there may be."
+    )
+
+
+class ScoreSpec(SpecModel):
+    """The mean of a score that the agent reports, between 0 and 1, against the old version's. 10% stands for 0.1."""
+
+    model_config = _ordered("maxChange")
+
+    name: ScoreName = Field(description="The score's name as the agent reports it, such as toxicity.")
+    better: Literal["higher", "lower"] = Field(description="Which way is better.")
+    tolerance: Percent = Field(
+        default="1%",
+        validate_default=True,
+        description="How many points worse it may be without anything held against it.",
+    )
+    max_change: Percent = Field(
+        default="5%", validate_default=True, description="How many points worse it may be."
+    )
+    limit: Percent | None = Field(
+        default=None, description="The worst acceptable mean, whatever the old version has."
+    )
+
+
+class RatioSpec(SpecModel):
+    """Two counters of your own, labelled by agent and version: bad events over all events."""
+
+    bad: MetricName = Field(description="Counter of bad events.")
+    total: MetricName = Field(description="Counter of all events.")
+    max: Percent = Field(description="The highest acceptable share of bad events.")
