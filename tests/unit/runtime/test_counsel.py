@@ -21,7 +21,7 @@ from tests.builders import climbing, good, later
 from tests.fakes.advisor import FakeAdvisor
 from tests.fakes.stage import START, HandClock, Stage, agent_version, rollout
 
-SUCCESS_ONLY = {"interval": "2s", "minimumSamples": 5, "checks": [{"name": "success", "successRate": {}}]}
+SUCCESS_ONLY = {"interval": "2s", "minimumSessions": 5, "checks": [{"name": "success", "successRate": {}}]}
 HOLD = Opinion("hold", 9_000, "wait a bit", (), 100)
 
 
