@@ -1,8 +1,8 @@
 """The test of a whole rollout: blocks are closed as sessions come in, and every metric's test takes its part of each.
 
 The comparator is the old version wherever it serves, the control cohort and the rest, which halves what a rollback needs. That
-rests on both being alike; a test of its own watches whether they are, and from the moment it says they aren't, the control
-cohort alone is the comparator.
+rests on both being alike; a test of its own watches whether they are, and from the block after it says they aren't, the
+control cohort alone is the comparator.
 
 All metrics share one error budget: the wealth of each counts with its weight, and their sum reaching 1/alpha takes the
 candidate out. That is valid however the metrics depend on each other, and never worse than dividing alpha among them.
@@ -91,8 +91,9 @@ def looked(criteria: Sequence[Criterion], trial: Trial, now: Cohorts, shares: Se
     if any(_shrunk(reading) for reading in gained):
         return trial._replace(seen=now)  # sums that were lost begin anew; nothing is counted twice
     candidate, control, stable = gained
-    trial = _guarded(criteria, trial, gained)
+    # NB: whom a block is compared with is settled before it; the guard speaks for the next one.
     old = control if trial.apart else _both(control, stable)
+    trial = _guarded(criteria, trial, gained)
     if candidate.n < 1.0 or old.n < 1.0:
         return trial
     courses = tuple(
