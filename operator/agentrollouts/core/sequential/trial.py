@@ -83,13 +83,16 @@ def begun(criteria: Sequence[Criterion], now: Cohorts) -> Trial:
 def looked(criteria: Sequence[Criterion], trial: Trial, now: Cohorts, shares: Sequence[float] = ()) -> Trial:
     """The trial after another look at the sums.
 
-    A block is closed when both sides have a session since the last one. ``shares`` are those of candidate, control and
+    A block is closed when both sides have a session since the last one. Sums that shrink were lost; sums above the number of
+    sessions were read while they changed, and wait. ``shares`` are those of candidate, control and
     stable since the last look; empty: they changed, or aren't known.
     """
     trial = _split(trial, now, shares)
     gained = [_since(then, at) for then, at in zip(trial.seen, now, strict=True)]
     if any(_shrunk(reading) for reading in gained):
         return trial._replace(seen=now)  # sums that were lost begin anew; nothing is counted twice
+    if any(_torn(reading) for reading in gained):
+        return trial  # read while they changed; the next look sees all of it
     candidate, control, stable = gained
     # NB: whom a block is compared with is settled before it; the guard speaks for the next one.
     old = control if trial.apart else _both(control, stable)
@@ -137,7 +140,7 @@ def _since(then: Reading, now: Reading) -> Reading:
         now.n - then.n,
         tuple(
             [
-                {name: amount - old.get(name, 0.0) for name, amount in new.items()}
+                {name: new.get(name, 0.0) - old.get(name, 0.0) for name in {**old, **new}}
                 for old, new in zip(then.sums, now.sums, strict=True)
             ]
         ),
@@ -146,6 +149,12 @@ def _since(then: Reading, now: Reading) -> Reading:
 
 def _shrunk(gained: Reading) -> bool:
     return gained.n < -ROUNDING or any(min(sums.values()) < -ROUNDING for sums in gained.sums if sums)
+
+
+def _torn(gained: Reading) -> bool:
+    """Whether fractions sum to more than their sessions."""
+    most = gained.n + ROUNDING * max(1.0, gained.n)
+    return any(max(sums.values()) > most for sums in gained.sums if sums)
 
 
 def _both(one: Reading, other: Reading) -> Reading:
