@@ -76,18 +76,11 @@ def squared(units: Sequence[Unit]) -> tuple[Session, ...]:
     return tuple(tuple((p, {"total": x, "squares": x * x}) for p, x in one) for one in units)
 
 
-def nulls(
-    chance: Random, count: int, ratio: float, margin: float, most: float = 1.0
-) -> Iterator[tuple[float, float]]:
-    """Pairs of means (a, b) with a <= ratio b + margin, two thirds of them on the boundary. Some are extreme.
-
-    No mean lies above ``most``.
-    """
+def nulls(chance: Random, count: int, ratio: float, margin: float) -> Iterator[tuple[float, float]]:
+    """Pairs of means (a, b) with a <= ratio b + margin, two thirds of them on the boundary. Some are extreme."""
+    least, most = max(0.0, -margin / ratio), min(1.0, (1.0 - margin) / ratio)
     for at in range(count):
-        b = chance.choice((chance.random(), chance.random() ** 4, 1.0 - chance.random() ** 4)) * most
-        a = min(most, ratio * b + margin)
-        b = max(0.0, min(b, (a - margin) / ratio)) if a == most else b
-        yield (
-            (a * chance.random() if at % 3 == 2 else a),
-            (b if a < most else min(most, (a - margin) / ratio)),
-        )
+        part = chance.choice((chance.random(), chance.random() ** 4, 1.0 - chance.random() ** 4))
+        b = least + part * (most - least)
+        a = min(1.0, max(0.0, ratio * b + margin))
+        yield (a * chance.random() if at % 3 == 2 else a), b
