@@ -27,12 +27,15 @@ NOTHING = 1e-9
 """A sum of fractions below this is a rounding error of nothing."""
 MOST = 0.95
 """Of the largest stake that keeps every factor positive."""
+ROOM = 1e-4
+"""By how much a failing unit's size exceeds every rate of failure that it has to explain."""
 
 
 class Bet(NamedTuple):
     """Success rates somebody expects in the next block.
 
-    ``size`` is how much of a unit fails when something of it fails, from above 0 to 1: with 1 units are all or nothing.
+    ``size`` is how much of a unit fails when something of it fails, from above 0 to 1: with 1 units are all or nothing. So
+    they are where the size is too small for the rates or the margin: no mix of such units could come to them.
     """
 
     candidate: float
@@ -112,7 +115,9 @@ def log_good(bet: Bet, margin: float, block: Pair) -> float:
 def _null(bet: Bet, margin: float, candidates: float, olds: float) -> tuple[float, float, float]:
     """The nearest null (candidate, old), and the best stake against it, for failing units of the bet's size."""
     new, before, size = bet
-    if size != 1.0:
+    if not max(1.0 - min(new, before), margin) + ROOM < size < 1.0:
+        size = 1.0
+    else:
         new, before, margin = 1.0 - (1.0 - new) / size, 1.0 - (1.0 - before) / size, margin / size
     centre = nearest_null(new, before, margin, candidates=candidates, olds=olds)
     here = centre - margin

@@ -7,9 +7,10 @@ is settled once, before the rollout, from the density of the old version's own l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log, log1p
+from itertools import pairwise
+from math import inf, log, log1p
 
 from agentrollouts.core.sequential.events import faded, rate, remembered, stepped
 from agentrollouts.core.sequential.measure import Block, Course, Sums
@@ -33,8 +34,8 @@ class Latency:
     margin: float = 0.30
 
     def begun(self, history: Block) -> Course:
-        """The margins are settled now if the old version is known well enough."""
-        return self._settled(Course(memory=remembered({"n": 0.0}, history.n, history.sums)))
+        """The margins are settled now if the old version is known well enough; until they are, nothing speaks for it."""
+        return self._settled(Course(favour=((1.0,),), memory=remembered({"n": 0.0}, history.n, history.sums)))
 
     def folded(self, course: Course, candidate: Block, old: Block) -> Course:
         """Bets come from the blocks before this one, margins from before the first."""
@@ -74,6 +75,8 @@ class Latency:
         promoting = margins(below, self.margin)
         chosen = [edge for edge in fixed if SLOWEST < 1.0 - below[edge] < FASTEST]
         chosen = chosen or [edge for edge in fixed if 1.0 - below[edge] <= SLOWEST][:1]
+        if not chosen:
+            return course
         return course._replace(
             against=((0.0,) * len(RISES),) * len(chosen),
             favour=((1.0,),) * len(chosen),
@@ -96,15 +99,25 @@ def rate_below(memory: Sums, edge: str) -> float:
 
 
 def margins(below: Mapping[str, float], growth: float) -> dict[str, float]:
-    """By finite edge, in growing order: the mass that crosses it when everything takes ``1 + growth`` times as long.
+    """By positive finite edge, in growing order: the mass that crosses it when everything takes ``1 + growth`` times as long.
 
-    ``below`` is the cumulative distribution at the edges. Between two edges the density of the logarithm is taken as even.
+    ``below`` is the cumulative distribution at the edges. Between two edges the density of the logarithm is taken as even, and
+    nothing lies below half the first one.
     """
-    found: dict[str, float] = {}
-    before, under = 0.0, 0.0
-    for edge in sorted((name for name in below if name != "+Inf"), key=float):
-        at = float(edge)
-        width = log(at / before) if before else log(2.0)
-        found[edge] = max(LEAST, (below[edge] - under) * log1p(growth) / width)
-        before, under = at, below[edge]
-    return found
+    found = sorted((name for name in below if 0.0 < float(name) < inf), key=float)
+    if not found:
+        return {}
+    lowest = log(float(found[0]) / 2.0)
+    curve = [(lowest, 0.0), *((log(float(edge)), below[edge]) for edge in found)]
+    return {
+        edge: max(LEAST, below[edge] - _interpolated(curve, log(float(edge)) - log1p(growth)))
+        for edge in found
+    }
+
+
+def _interpolated(curve: Sequence[tuple[float, float]], at: float) -> float:
+    """The height of a curve of straight lines; 0 to the left of it. ``at`` lies left of its end."""
+    for (left, low), (right, high) in pairwise(curve):
+        if left <= at <= right:
+            return low + (high - low) * (at - left) / (right - left)
+    return 0.0

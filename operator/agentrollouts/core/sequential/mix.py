@@ -22,8 +22,8 @@ SHRINKING = 3.0
 """Units by which the candidate's mix is drawn to the old version's, so that a first session doesn't choose the set."""
 LEARNING = 6.0
 """Units of the candidate before the first bet."""
-NEW = "+"
-"""What the candidate's part of the memory is marked with."""
+OLD, NEW, NEW_UNITS = "=", "+", "m"
+"""What each side's names are marked with in the memory, so that a tool may have any name, and the candidate's units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,22 @@ class Mix:
         """The mix before."""
         return Course(
             against=((0.0,) * len(RISES),),
-            memory=remembered({"n": 0.0, NEW: 0.0}, history.n, history.sums),
+            memory=remembered({"n": 0.0, NEW_UNITS: 0.0}, history.n, _marked(OLD, history.sums)),
         )
 
     def folded(self, course: Course, candidate: Block, old: Block) -> Course:
         """The set comes from the blocks before this one."""
         memory, after = course.memory, _after(course.memory, candidate, old)
         more, known = _used_more(memory, self.tolerance), _names(memory)
-        if memory[NEW] < LEARNING or not more:
+        if memory[NEW_UNITS] < LEARNING or not more:
             return course._replace(memory=after)
-        q = (sum([memory.get(name, 0.0) for name in more]) + DOUBT) / (memory["n"] + PRIOR)
+        chosen = frozenset(more)
+        q = (sum([memory.get(OLD + name, 0.0) for name in more]) + DOUBT) / (memory["n"] + PRIOR)
         sides = tuple(
             Units.counted(
                 side.n,
-                side.n - sum([part for name, part in side.sums.items() if name in more or name not in known]),
+                side.n
+                - sum([part for name, part in side.sums.items() if name in chosen or name not in known]),
             )
             for side in (candidate, old)
         )
@@ -70,30 +72,35 @@ def distance(first: Sums, second: Sums, units: tuple[float, float]) -> float:
     """Total variation distance of two mixes, from 0 to 1, over the names of both. ``units`` are positive."""
     one, other = units
     return 0.5 * sum(
-        abs(first.get(name, 0.0) / one - second.get(name, 0.0) / other) for name in {*first, *second}
+        abs(first.get(name, 0.0) / one - second.get(name, 0.0) / other) for name in sorted({*first, *second})
     )
 
 
 def _names(memory: Sums) -> frozenset[str]:
-    return frozenset(name.removeprefix(NEW) for name, part in memory.items() if part > 0.0) - {"n", ""}
+    return frozenset(name[1:] for name, part in memory.items() if part > 0.0 and name[0] in {OLD, NEW})
 
 
-def _used_more(memory: Sums, tolerance: float) -> frozenset[str]:
+def _marked(mark: str, sums: Sums) -> Sums:
+    return {mark + name: part for name, part in sums.items()}
+
+
+def _used_more(memory: Sums, tolerance: float) -> tuple[str, ...]:
     """The set of names to bet on, among those that take the names by how much more the candidate uses them.
 
-    It is the one whose excess over the tolerance would be found soonest. The candidate's mix is drawn to the old one's.
+    It is the one whose excess over the tolerance would be found soonest. The candidate's mix is drawn to the old one's. In a
+    settled order, so that sums over it come out the same in every process.
     """
     names = _names(memory)
     old, doubt = max(memory["n"], 1e-9), DOUBT * (len(names) + 1)
     mixes = []
     for name in names:
-        before = memory.get(name, 0.0)
+        before = memory.get(OLD + name, 0.0)
         ours = (memory.get(NEW + name, 0.0) + before / old * SHRINKING + DOUBT) / (
-            memory[NEW] + SHRINKING + doubt
+            memory[NEW_UNITS] + SHRINKING + doubt
         )
         theirs = (before + DOUBT) / (old + doubt)
         mixes.append((ours / theirs, name, ours, theirs))
-    chosen: frozenset[str] = frozenset()
+    chosen: tuple[str, ...] = ()
     best = new = usual = 0.0
     taken: list[str] = []
     for _, name, ours, theirs in sorted(mixes, reverse=True)[:-1]:
@@ -101,7 +108,7 @@ def _used_more(memory: Sums, tolerance: float) -> frozenset[str]:
         new, usual = new + ours, usual + theirs
         worth = _divergence(new, usual + tolerance)
         if worth > best:
-            best, chosen = worth, frozenset(taken)
+            best, chosen = worth, tuple(taken)
     return chosen
 
 
@@ -113,11 +120,10 @@ def _divergence(new: float, null: float) -> float:
 
 
 def _after(memory: Sums, candidate: Block, old: Block) -> Sums:
-    ours = {name: part for name, part in memory.items() if name.startswith(NEW)}
-    theirs = {name: part for name, part in memory.items() if not name.startswith(NEW)}
-    fade = kept(ours[NEW], candidate.n)
-    ours = {name: part * fade for name, part in ours.items()}
-    ours[NEW] += candidate.n
-    for name, part in candidate.sums.items():
-        ours[NEW + name] = ours.get(NEW + name, 0.0) + part
-    return {**faded(theirs, candidate.n + old.n, old), **ours}
+    fade = kept(memory[NEW_UNITS], candidate.n)
+    ours = {name: part * fade for name, part in memory.items() if name == NEW_UNITS or name[0] == NEW}
+    theirs = {name: part for name, part in memory.items() if name not in ours}
+    ours[NEW_UNITS] += candidate.n
+    for name, part in _marked(NEW, candidate.sums).items():
+        ours[name] = ours.get(name, 0.0) + part
+    return {**faded(theirs, candidate.n + old.n, Block(old.n, _marked(OLD, old.sums))), **ours}

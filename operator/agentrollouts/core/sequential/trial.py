@@ -1,8 +1,8 @@
 """The test of a whole rollout: blocks are closed as sessions come in, and every metric's test takes its part of each.
 
 The comparator is the old version wherever it serves, the control cohort and the rest, which halves what a rollback needs. That
-rests on both being alike; a test of its own watches whether they are, and from the moment it says they aren't, the control
-cohort alone is the comparator.
+rests on both being alike; a test of its own watches whether they are, and from the block after it says they aren't, the
+control cohort alone is the comparator.
 
 All metrics share one error budget: the wealth of each counts with its weight, and their sum reaching 1/alpha takes the
 candidate out. That is valid however the metrics depend on each other, and never worse than dividing alpha among them.
@@ -104,8 +104,9 @@ def begun(criteria: Sequence[Criterion], now: Cohorts) -> Trial:
 def looked(criteria: Sequence[Criterion], trial: Trial, now: Cohorts, shares: Sequence[float] = ()) -> Trial:
     """The trial after another look at the sums.
 
-    A criterion's block is closed when both sides have a unit since its last one. ``shares`` are those of candidate, control
-    and stable since the last look; empty: they changed, or aren't known.
+    A criterion's block is closed when both sides have a unit since its last one. Sums that shrink were lost; sums above the
+    number of units were read while they changed, and wait. ``shares`` are those of candidate, control and stable since the
+    last look; empty: they changed, or aren't known.
     """
     trial = _split(trial, now, shares)
     for at, criterion in enumerate(criteria):
@@ -124,16 +125,19 @@ def _closed(trial: Trial, at: int, criterion: Criterion, now: Sides) -> Trial:
     if candidate < 1.0 or (control if trial.apart else control + stable) < 1.0:
         return trial
     block = Sides(*[_since(before, side) for before, side in zip(then, now, strict=True)])
+    if any(_torn(side) for side in block):
+        return trial  # read while they changed; the next look sees all of it
     trial = trial._replace(seen=_put(trial.seen, at, now))
     if any(_shrunk(side) for side in block):
         return trial
-    if isinstance(criterion.measure, Success):
-        trial = _guarded(trial, trial.courses[at], block)
+    course = trial.courses[at]
+    # NB: whom a block is compared with is settled before it; the guard speaks for the next one.
     old = block.control if trial.apart else block.old
-    if old.n < 1.0:
-        return trial
-    course = criterion.measure.folded(trial.courses[at], block.candidate, old)
-    return trial._replace(courses=_put(trial.courses, at, course))
+    if isinstance(criterion.measure, Success):
+        trial = _guarded(trial, course, block)
+    return trial._replace(
+        courses=_put(trial.courses, at, criterion.measure.folded(course, block.candidate, old))
+    )
 
 
 def _split(trial: Trial, now: Cohorts, shares: Sequence[float]) -> Trial:
@@ -167,11 +171,17 @@ def _put(items: tuple[Item, ...], at: int, item: Item) -> tuple[Item, ...]:
 
 def _since(then: Block, now: Block) -> Block:
     before = then.sums
-    return Block(now.n - then.n, {name: amount - before.get(name, 0.0) for name, amount in now.sums.items()})
+    names = {**before, **now.sums}
+    return Block(now.n - then.n, {name: now.sums.get(name, 0.0) - before.get(name, 0.0) for name in names})
 
 
 def _shrunk(gained: Block) -> bool:
     return bool(gained.sums) and min(gained.sums.values()) < -ROUNDING
+
+
+def _torn(gained: Block) -> bool:
+    """Whether fractions sum to more than their units."""
+    return bool(gained.sums) and max(gained.sums.values()) > gained.n + ROUNDING * max(1.0, gained.n)
 
 
 def _both(one: Block, other: Block) -> Block:

@@ -14,7 +14,8 @@ FIRST, LATER = 0.7, 0.2
 turns bad late meets fresh stakes then. The tenth that is never laid is a reserve: bets that fit well use nearly all of
 alpha over ten thousand looks, and sessions of one user that resemble each other would take the rest."""
 MOST = 700.0
-"""Logarithm of the largest wealth that is told apart; more would overflow in a product."""
+"""Logarithm of the largest wealth that is told apart. More would overflow, and less wealth is always valid."""
+RICHEST = exp(MOST)
 
 Wealth = tuple[float, ...]
 
@@ -26,13 +27,15 @@ def laid(wealth: Wealth, block: int, weights: Sequence[float], logs: Sequence[fl
     """
     fresh = FIRST if block == 1 else LATER / (block * (block - 1))
     return tuple(
-        [
-            (held + fresh * weight) * exp(min(won, MOST))
-            for held, weight, won in zip(wealth, weights, logs, strict=True)
-        ]
+        [won_by(held + fresh * weight, won) for held, weight, won in zip(wealth, weights, logs, strict=True)]
     )
 
 
 def grown(wealth: Wealth, logs: Sequence[float]) -> Wealth:
     """The wealth of bets laid once, at the start, after one more block."""
-    return tuple([held * exp(min(won, MOST)) for held, won in zip(wealth, logs, strict=True)])
+    return tuple([won_by(held, won) for held, won in zip(wealth, logs, strict=True)])
+
+
+def won_by(held: float, won: float) -> float:
+    """What is held after an e-value with the logarithm ``won``."""
+    return min(RICHEST, held * exp(min(won, MOST)))

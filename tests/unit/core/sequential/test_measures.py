@@ -1,0 +1,288 @@
+"""Each measure on one block: from any course, its wealth grows by no more than the fresh stake on average.
+
+A course is what any past came to, so it is made of random blocks that meet no null at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+
+from agentrollouts.core.sequential.cost import Cost
+from agentrollouts.core.sequential.events import Events
+from agentrollouts.core.sequential.latency import PROMOTING, Latency, edges
+from agentrollouts.core.sequential.measure import Block, Course, Measure
+from agentrollouts.core.sequential.mix import Mix
+from agentrollouts.core.sequential.success import Success
+from tests.unit.core.sequential.chances import EXACT, Session, added, blocks, nulls, side, squared
+
+SIZES = [(1, 1), (1, 3), (2, 2), (3, 1)]
+Sides = tuple[Sequence[Session], Sequence[Session]]
+
+
+def fresh(block: int) -> float:
+    return 0.7 if block == 1 else 0.2 / (block * (block - 1))
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The wealth of each part before a block, and its mean after it."""
+
+    blocks: int
+    against: list[tuple[float, float]]
+    favour: list[tuple[float, float]]
+
+
+def mean_after(measure: Measure, course: Course, sides: Sides) -> Mean:
+    """Over everything that can come of the sessions of both sides."""
+    against, favour, number = [0.0] * len(course.against), [0.0] * len(course.favour), course.blocks
+    for p, candidate in blocks(sides[0]):
+        for q, old in blocks(sides[1]):
+            after = measure.folded(course, candidate, old)
+            number = after.blocks
+            against = [m + p * q * sum(part) for m, part in zip(against, after.against, strict=True)]
+            favour = [m + p * q * sum(part) for m, part in zip(favour, after.favour, strict=True)]
+    return Mean(
+        number - course.blocks,
+        list(zip((sum(part) for part in course.against), against, strict=True)),
+        list(zip((sum(part) for part in course.favour), favour, strict=True)),
+    )
+
+
+def holds(mean: Mean, course: Course, *, against: bool) -> bool:
+    stake = fresh(course.blocks + 1) * mean.blocks
+    return all(
+        after <= (before + stake if against else before) * (1 + EXACT)
+        for before, after in (mean.against if against else mean.favour)
+    )
+
+
+def course_of(measure: Measure, history: Block, past: Sequence[tuple[Block, Block]]) -> Course:
+    course = measure.begun(history)
+    for candidate, old in past:
+        course = measure.folded(course, candidate, old)
+    return course
+
+
+def fractions(chance: Random, n: int, level: float) -> Block:
+    """A block of whole and of partly failed sessions."""
+    each = [1.0 if chance.random() < level else chance.random() for _ in range(n)]
+    return Block(float(n), {"total": sum(each), "squares": sum(x * x for x in each)})
+
+
+def course_of_fractions(measure: Measure, chance: Random) -> Course:
+    old = chance.choice((0.02, 0.5, 0.9, 0.99))
+    new = chance.choice((old, chance.random()))
+    past = [
+        (fractions(chance, chance.randint(1, 4), new), fractions(chance, chance.randint(1, 60), old))
+        for _ in range(chance.randint(0, 3))
+    ]
+    return course_of(measure, fractions(chance, chance.choice((0, 5, 600)), old), past)
+
+
+def flipped(sides: tuple[float, float]) -> tuple[float, float]:
+    return 1.0 - sides[0], 1.0 - sides[1]
+
+
+def not_larger(chance: Random, ratio: float, margin: float) -> tuple[float, float]:
+    return list(nulls(chance, 3, ratio, margin))[chance.randrange(3)]
+
+
+CASES: list[tuple[Measure, bool, Callable[[Random], tuple[float, float]]]] = [
+    # (measure, whether the null is that of a rollback, means of candidate and old version under it)
+    (Success(0.0, 0.05), True, lambda c: flipped(not_larger(c, 1.0, 0.0))),
+    (Success(0.05, 0.1), True, lambda c: flipped(not_larger(c, 1.0, 0.05))),
+    (Success(0.0, 0.05), False, lambda c: not_larger(c, 1.0, -0.05)),
+    (Success(0.0, 0.3), False, lambda c: not_larger(c, 1.0, -0.3)),
+    (Events(0.01, 0.05), True, lambda c: not_larger(c, 1.0, 0.01)),
+    (Events(0.0, 0.05), True, lambda c: not_larger(c, 1.0, 0.0)),
+    (Events(0.01, 0.05), False, lambda c: not_larger(c, 1.0, -0.05)[::-1]),
+    (Cost(0.1, 0.3), True, lambda c: not_larger(c, 1.1, 0.0)),
+    (Cost(0.0, 0.1), True, lambda c: not_larger(c, 1.0, 0.0)),
+    (Cost(0.1, 0.3), False, lambda c: not_larger(c, 1 / 1.3, 0.0)[::-1]),
+    (Cost(0.0, 1.0), False, lambda c: not_larger(c, 0.5, 0.0)[::-1]),
+]
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: f"{case[0]}-{'rollback' if case[1] else 'promotion'}"
+)
+def test_one_block_of_fractions(
+    case: tuple[Measure, bool, Callable[[Random], tuple[float, float]]], sizes: tuple[int, int]
+) -> None:
+    measure, against, means = case
+    chance, moved = Random(str((sizes, repr(measure), against))), 0
+    for _ in range(12):
+        course, (new, old) = course_of_fractions(measure, chance), means(chance)
+        sides = squared(side(chance, sizes[0], new)), squared(side(chance, sizes[1], old))
+        mean = mean_after(measure, course, sides)
+        assert holds(mean, course, against=against)
+        moved += any(abs(after - before) > 1e-4 for before, after in mean.against + mean.favour)
+    assert moved > 6
+
+
+BOUNDS = ("1", "2", "4", "+Inf")
+LATENCY = Latency(0.1, 0.3)
+
+
+def latencies(cumulative: Sequence[float]) -> dict[str, float]:
+    return dict(zip(BOUNDS, (*cumulative, 1.0), strict=True))
+
+
+def latency_course(chance: Random) -> Course:
+    each = [latencies(sorted(chance.random() ** 0.7 for _ in range(3))) for _ in range(60)]
+    past = [
+        (added([latencies(sorted(chance.random() for _ in range(3))) for _ in range(3)]), added(each[:5]))
+        for _ in range(chance.randint(0, 3))
+    ]
+    return course_of(LATENCY, added(each), past)
+
+
+def slower(one: Session, gaps: dict[str, float]) -> Session:
+    """Every edge has ``gaps`` more above it on average: fractions below are shrunk where that keeps a histogram."""
+    means = {edge: sum(p * sums[edge] for p, sums in one) for edge in gaps}
+    return tuple(
+        (p, {**sums, **{e: sums[e] * (1.0 - gap / means[e]) for e, gap in gaps.items()}}) for p, sums in one
+    )
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_one_block_of_latencies(sizes: tuple[int, int]) -> None:
+    """At every edge the candidate has just as much more above it as its margin says."""
+    chance = Random(str(sizes))
+    for _ in range(20):
+        course = latency_course(chance)
+        assert edges(course.fixed)
+        one: Session = tuple(
+            (p, latencies(sorted(chance.uniform(0.3, 1.0) for _ in range(3)))) for p in (0.2, 0.5, 0.3)
+        )
+        other: Session = tuple(
+            (p, latencies(sorted(chance.uniform(0.3, 1.0) for _ in range(3)))) for p in (0.6, 0.4)
+        )
+        for suffix, against in (("", True), (PROMOTING, False)):
+            gaps = {edge: course.fixed[edge + suffix] for edge in edges(course.fixed)}
+            old = [one if at % 2 else other for at in range(sizes[1])]
+            if sizes == (1, 3):
+                old = [one] * 3
+            new = [slower(old[at % len(old)], gaps) for at in range(sizes[0])]
+            new = new if sizes != (3, 1) else [slower(old[0], gaps)] * 3
+            assert holds(mean_after(LATENCY, course, (new, old)), course, against=against)
+
+
+TOOLS = ("ask", "buy", "call")
+
+
+def session(chance: Random, names: Sequence[str]) -> dict[str, float]:
+    """The parts of a session's calls by tool; a part may have gone to none."""
+    parts = [chance.random() ** 3 for _ in range(len(names) + 1)]
+    return {name: part / sum(parts) for name, part in zip(names, parts, strict=False)}
+
+
+def mix_course(chance: Random, measure: Mix, favourite: str) -> Course:
+    """The candidate used its favourite half the time so far, and the old version hardly."""
+    past = []
+    for _ in range(5):
+        ours = [session(chance, TOOLS) for _ in range(chance.randint(2, 8))]
+        ours = [
+            {name: 0.5 * part + 0.5 * (name == favourite) for name, part in {favourite: 0.0, **one}.items()}
+            for one in ours
+        ]
+        past.append((added(ours), added([session(chance, TOOLS) for _ in range(chance.randint(1, 9))])))
+    return course_of(measure, added([session(chance, TOOLS) for _ in range(20)]), past)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("tolerance", [0.0, 0.05, 0.2])
+@pytest.mark.parametrize("target", [*TOOLS, "new"])
+def test_one_block_of_tools(size: int, tolerance: float, target: str) -> None:
+    """The mixes are the tolerance apart: a part of the candidate's sessions use one tool only, which may be a new one."""
+    measure, chance, laid = Mix(tolerance), Random(str((size, tolerance, target))), 0
+    for _ in range(10):
+        course = mix_course(chance, measure, chance.choice((target, target, *TOOLS)))
+        old, new = [], []
+        for _ in range(size):
+            draws: Session = tuple((p, session(chance, TOOLS)) for p in (0.3, 0.7))
+            used = sum(p * sums.get(target, 0.0) for p, sums in draws)
+            moved = tolerance / (1.0 - used)
+            assert moved <= 1.0
+            old.append(draws)
+            new.append((*((p * (1.0 - moved), sums) for p, sums in draws), (moved, {target: 1.0})))
+        mean = mean_after(measure, course, (new, old))
+        assert holds(mean, course, against=True)
+        laid += mean.blocks
+    assert laid > 5
+
+
+def test_a_new_name_counts_against_the_candidate_from_its_first_block() -> None:
+    chance = Random(1)
+    course = mix_course(chance, Mix(0.05), "buy")
+    old = added([session(chance, TOOLS) for _ in range(8)])
+    new = added([{"new": 1.0}] * 8)
+    assert Mix(0.05).folded(course, new, old).worse > 10 * Mix(0.05).folded(course, old, old).worse
+
+
+def test_a_mix_waits_for_enough_sessions_of_the_candidate() -> None:
+    """Until then no set can be chosen from the past."""
+    measure = Mix(0.05)
+    course = measure.begun(added([{"ask": 1.0}] * 50))
+    for _ in range(6):
+        course = measure.folded(course, added([{"buy": 1.0}]), added([{"ask": 1.0}]))
+        assert course.blocks == 0
+        assert course.worse == 0.0
+    assert measure.folded(course, added([{"buy": 1.0}]), added([{"ask": 1.0}])).worse > 0.7
+
+
+def test_a_tool_may_have_any_name() -> None:
+    """Also the names that the memory uses itself."""
+    plain, odd = Mix(), Mix()
+    names = {"ask": "n", "buy": "m", "call": "=", "new": ""}
+    chance = Random(6)
+    history = added([session(chance, TOOLS) for _ in range(20)])
+    past = [
+        (
+            added([session(chance, (*TOOLS, "new")) for _ in range(4)]),
+            added([session(chance, TOOLS) for _ in range(4)]),
+        )
+        for _ in range(5)
+    ]
+
+    def renamed(block: Block) -> Block:
+        return Block(block.n, {names[name]: part for name, part in block.sums.items()})
+
+    first = course_of(plain, history, past)
+    second = course_of(odd, renamed(history), [(renamed(a), renamed(b)) for a, b in past])
+    assert first.blocks == second.blocks > 0
+    assert first.worse == pytest.approx(second.worse, rel=1e-12)
+
+
+def test_latency_says_nothing_for_a_candidate_until_the_old_version_is_known() -> None:
+    """No evidence is no pass: a measure that can promote has none of it yet, unlike a guard, which can't at all."""
+    few = added([latencies((0.5, 0.7, 0.9))] * 10)
+    course = LATENCY.begun(few)
+    assert course.fixed == {}
+    assert (course.worse, course.good) == (0.0, 1.0)
+    course = LATENCY.folded(course, few, added([latencies((0.5, 0.7, 0.9))] * 25))
+    assert edges(course.fixed) == ("1", "2", "4")
+    assert (course.blocks, course.worse, course.good) == (0, 0.0, 1.0)
+    assert Mix().begun(few).good is None
+
+
+def test_latency_without_a_finite_edge_lets_nothing_pass() -> None:
+    course = LATENCY.begun(added([{"+Inf": 1.0}] * 100))
+    assert LATENCY.folded(course, added([{"+Inf": 1.0}]), added([{"+Inf": 1.0}])).good == 1.0
+
+
+def test_wealth_that_is_beyond_numbers_stays_a_number() -> None:
+    """A candidate that fails ten million times loses its wealth, or wins as much as is told apart, and never turns into NaN."""
+    best, worst = (Block(1e7, {"total": n, "squares": n}) for n in (1e7, 0.0))
+    for measure in (Success(), Events(), Cost()):
+        course = measure.begun(Block(0.0, {}))
+        for candidate, old in ((worst, best), (worst, best), (best, worst), (best, worst), (worst, best)):
+            course = measure.folded(course, candidate, old)
+            assert 0.0 <= course.worse < 1e306
+            assert course.good is not None
+            assert 0.0 <= course.good < 1e306
