@@ -8,7 +8,7 @@ from typing import Any
 from agentrollouts.core.sequential.cost import Cost
 from agentrollouts.core.sequential.events import Events
 from agentrollouts.core.sequential.latency import Latency
-from agentrollouts.core.sequential.measure import Measure, Sums
+from agentrollouts.core.sequential.measure import Block, Measure, Sums
 from agentrollouts.core.sequential.mix import Mix
 from agentrollouts.core.sequential.standing import Budget, standing
 from agentrollouts.core.sequential.success import Success
@@ -30,8 +30,12 @@ def factory(settings: Mapping[str, Any]) -> Callable[[Observation], str]:
         now = Cohorts(
             *(
                 Reading(
-                    float(seen["un"][cohort]),
-                    ({"total": float(seen["us"][cohort]), "squares": float(seen["uq"][cohort])},),
+                    (
+                        Block(
+                            float(seen["un"][cohort]),
+                            {"total": float(seen["us"][cohort]), "squares": float(seen["uq"][cohort])},
+                        ),
+                    )
                 )
                 for cohort in COHORTS
             )
@@ -93,4 +97,4 @@ def _reading(cohort: Mapping[str, Any], cap: float) -> Reading:
         cohort["tools"],
         {"total": cohort["refusals"]},
     )
-    return Reading(n, sums, cohort["routed"])
+    return Reading(tuple([Block(n, part) for part in sums]), cohort["routed"])

@@ -119,17 +119,20 @@ class CostSpec(SpecModel):
 
 
 class LatencySpec(SpecModel):
-    """The share of the candidate's tasks that are slower than a histogram edge against the old version's."""
+    """How long the candidate's tasks take against the old version's, at every histogram edge that tells them apart."""
 
-    slower_than: Duration = Field(
-        default="5s",
-        validate_default=True,
-        description="A task slower than this counts as slow; rounded up to a bucket edge.",
-    )
-    max_increase: Percent = Field(
+    model_config = _ordered("maxIncrease")
+
+    tolerance: Growth = Field(
         default="10%",
         validate_default=True,
-        description="How many points more slow tasks the candidate may have.",
+        description="How much longer tasks may take without anything held against it.",
+    )
+    max_increase: Growth = Field(
+        default="30%", validate_default=True, description="How much longer tasks may take."
+    )
+    slower_than: Duration | None = Field(
+        default=None, description="Judge the first bucket edge at or beyond this alone, such as 5s."
     )
 
 

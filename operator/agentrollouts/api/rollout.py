@@ -174,6 +174,18 @@ class LookStatus(StatusModel):
     at: Time = Field(description="When it said so.")
 
 
+class TrialStatus(StatusModel):
+    """The sequential test of the candidate, so that it goes on where it stood after the operator restarts."""
+
+    terms: Annotated[str, Field(max_length=16)] = Field(
+        description="Which checks and versions it is about; of others it counts for nothing."
+    )
+    state: Annotated[str, Field(max_length=65_536)] = Field(
+        description="Sums and evidence in full precision, as JSON; for the operator, not for people."
+    )
+    at: Time = Field(description="When it was written.")
+
+
 class CandidateStatus(StatusModel):
     """The version on its way."""
 
@@ -197,6 +209,7 @@ class CandidateStatus(StatusModel):
         default=(),
         description="The quality gate's last verdicts, oldest first, from the first failed one on; threshold mode only.",
     )
+    trial: TrialStatus | None = None
     paused_reason: ReasonText = Field(
         default="", description="Why it waits for a person to resume; empty when it doesn't."
     )

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
+from agentrollouts.core.sequential.trial import Trial
+
 MAX_CHECKPOINTS = 128
 """Checkpoints kept for a sliding window: bounds memory and makes the window's edge at most a 128th of it too wide."""
 
@@ -86,6 +88,10 @@ class Evidence:
     as_of: datetime
     within: Mapping[timedelta, Mapping[Arm, Totals]] = field(default_factory=dict)
     """Sums over each of the other windows that are asked for."""
+    before: Mapping[Arm, Totals] = field(default_factory=dict)
+    """What the counters showed when the candidate started: the past of the pods that lived then."""
+    trial: Trial | None = None
+    """The sequential test after this look; None where there is none."""
 
     def pooled(
         self,
@@ -178,6 +184,7 @@ class Accumulator:
     _counters: dict[tuple[CounterQuery, SeriesKey], _Counter] = field(default_factory=dict)
     _totals: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
     _windows: dict[timedelta | None, _Sliding] = field(default_factory=dict)
+    _before: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
 
     def load(self, history: Iterable[Series], *, newcomer: str = "") -> None:
         """Begin from raw history that reaches back to before ``since``.
@@ -195,6 +202,8 @@ class Accumulator:
                 before = [series.points[0]]
             counter = self._counter(series.query, series.key)
             counter.last = before[-1].value if before else 0.0
+            past = self._before.setdefault(Arm(series.key.version, series.key.cohort), {})
+            past[counter.cell] = past.get(counter.cell, 0.0) + counter.last
             _fold(counter, series.points[len(before) :])
 
     def add(self, current: Iterable[Series]) -> None:
@@ -216,7 +225,9 @@ class Accumulator:
             window: self._sliding(window, window.total_seconds()).slide(moment, total)
             for window in self.others
         }
-        return Evidence(total=MappingProxyType(total), recent=recent, as_of=now, within=within)
+        return Evidence(
+            total=MappingProxyType(total), recent=recent, as_of=now, within=within, before=self._before
+        )
 
     def _sliding(self, name: timedelta | None, size: float) -> _Sliding:
         return self._windows.setdefault(name, _Sliding(size))

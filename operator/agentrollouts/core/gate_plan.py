@@ -12,9 +12,8 @@ from agentrollouts.api.approvalgate import (
 )
 from agentrollouts.api.scalars import format_percent
 from agentrollouts.core.checks import CheckResult
-from agentrollouts.core.checks.latency import BUCKETS
 from agentrollouts.core.conditions import condition
-from agentrollouts.core.counters import CALLS, COST, TASKS
+from agentrollouts.core.counters import CALLS, COST, DURATIONS, TASKS
 from agentrollouts.core.decision import AwaitApproval, Decision, Promote, Rollback, Start, Withdraw
 from agentrollouts.core.evidence import Totals, Unavailable, sum_of
 from agentrollouts.core.gates import GateState, Lapsed, NoGate, Opened, Refused, Waiting, requesters
@@ -168,7 +167,7 @@ def _row(version: str, cohort: str, totals: Totals) -> CohortEvidence:
 
 def _p95(totals: Totals) -> str:
     """The smallest bucket edge that 95 of 100 tasks stayed within: a count, not a guess between two edges."""
-    counts = {cell.value: n for cell, n in totals.items() if cell.metric == BUCKETS.metric}
+    counts = {cell.value: n for cell, n in totals.items() if cell.metric == DURATIONS.metric}
     n = counts.get("+Inf", 0.0)
     if not n:
         return ""

@@ -43,6 +43,7 @@ from agentrollouts.core.quality_gate import looks_of
 from agentrollouts.core.routing import intent_of, same_traffic, wanted_route
 from agentrollouts.core.settle import settle, shares, with_intent
 from agentrollouts.core.snapshot import Requests, Snapshot
+from agentrollouts.core.trials import recorded
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -80,7 +81,9 @@ def make_plan(
     route, route_actions = _route(after, intent, decision)
     status = _report(snapshot, moved, results, decision, route)
     late = snapshot.unreported and bool(route_actions) and not is_urgent(decision)
-    told = status == snapshot.status and not snapshot.unreported
+    changed = status != snapshot.status or snapshot.unreported
+    status = _with_trial(snapshot, status, writes=changed)
+    told = not changed and status == snapshot.status
     return Plan(
         actions=(
             *((PatchRolloutStatus(snapshot.status),) if late else ()),
@@ -92,6 +95,17 @@ def make_plan(
         requeue_after=_requeue(snapshot, results, status),
         status=status,
     )
+
+
+def _with_trial(snapshot: Snapshot, status: RolloutStatus, *, writes: bool) -> RolloutStatus:
+    """The status with the trial of the same try in it, where it is time to write it down."""
+    before, candidate = snapshot.status.candidate, status.candidate
+    if before is None or candidate is None or before.attempt != candidate.attempt:
+        return status
+    trial = recorded(snapshot, writes=writes)
+    if trial is candidate.trial:
+        return status
+    return status.model_copy(update={"candidate": candidate.model_copy(update={"trial": trial})})
 
 
 class ForbiddenShareError(AssertionError):

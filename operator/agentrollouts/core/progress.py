@@ -8,7 +8,8 @@ from types import MappingProxyType
 from agentrollouts.api.rollout import CandidateStatus
 from agentrollouts.api.scalars import FULL, format_duration, format_percent
 from agentrollouts.core import quality_gate, rails, tuning
-from agentrollouts.core.checks import CheckResult, Verdict, sample_metric
+from agentrollouts.core.analysis import sample_metric
+from agentrollouts.core.checks import CheckResult, Verdict
 from agentrollouts.core.decision import Advance, AwaitApproval, Decision, Hold, Pause, Promote, Rollback
 from agentrollouts.core.evidence import Unavailable, sum_of
 from agentrollouts.core.gates import GateState, Opened, Waiting
@@ -99,11 +100,11 @@ def _verdicts(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> Hold | No
     blocking = [result for result in results if result.blocks]
     if not blocking:
         return None
-    inconclusive = all(result.verdict is Verdict.INCONCLUSIVE for result in blocking)
-    message = "; ".join(f"{result.name} {result.verdict}: {result.reason}" for result in blocking)
-    return Hold(
-        "ChecksInconclusive" if inconclusive else "ChecksWarn", message[:4000], no_evidence=inconclusive
-    )
+    message = "; ".join(f"{result.name} {result.verdict}: {result.reason}" for result in blocking)[:4000]
+    if any(result.verdict is not Verdict.INCONCLUSIVE for result in blocking):
+        return Hold("ChecksWarn", message)
+    missing = any(result.missing for result in blocking)
+    return Hold("ChecksInconclusive" if missing else "GatheringEvidence", message, no_evidence=missing)
 
 
 _HELD = MappingProxyType(

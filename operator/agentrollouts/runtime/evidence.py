@@ -10,14 +10,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from agentrollouts.api.rollout import CandidateStatus, RolloutSpec
+from agentrollouts.api.rollout import CandidateStatus, RolloutSpec, RolloutStatus
+from agentrollouts.core.analysis import queries
 from agentrollouts.core.breakers import breaker_windows
-from agentrollouts.core.checks import queries
 from agentrollouts.core.counters import TASKS
 from agentrollouts.core.evidence import Accumulator, CounterQuery, Evidence, Series, Unavailable
+from agentrollouts.core.sequential.trial import Trial
+from agentrollouts.core.trials import Terms, advanced, resumed, terms_of
 from agentrollouts.ports import AgentKey, AgentSeries, Clock, MetricSource
 from agentrollouts.runtime.views import Place
 
@@ -59,10 +61,12 @@ class Subject:
     """Length of a window of finished tasks; 0 where the window is time."""
     others: tuple[timedelta, ...] = ()
     """The windows of the circuit breakers."""
+    terms: Terms | None = None
+    """What the candidate is tried by, if it is tried sequentially."""
 
     @classmethod
-    def of(cls, namespace: str, spec: RolloutSpec, candidate: CandidateStatus) -> Subject:
-        """The subject of a rollout with a candidate."""
+    def of(cls, namespace: str, spec: RolloutSpec, candidate: CandidateStatus, stable: str = "") -> Subject:
+        """The subject of a rollout with a candidate beside the version ``stable``."""
         tuning = spec.strategy.self_tuning
         return cls(
             agent=AgentKey(namespace, spec.agent),
@@ -73,6 +77,7 @@ class Subject:
             window=timedelta(0) if tuning else spec.analysis.window,
             events=tuning.window if tuning else 0,
             others=breaker_windows(spec),
+            terms=terms_of(spec, candidate.version, stable),
         )
 
     def accumulator(self) -> Accumulator:
@@ -99,6 +104,8 @@ class Tracker:
     """When its counters or their history were last asked for."""
     read: float = float("-inf")
     """When they were last read."""
+    trial: Trial | None = None
+    """The sequential test, from the candidate's first share on."""
     reading: asyncio.Future[None] | None = None
     """Done when the newest reading of its counters has been folded in."""
 
@@ -116,7 +123,7 @@ class EvidenceBook:
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
     _trackers: dict[Place, Tracker] = field(default_factory=dict)
-    _subjects: dict[Place, tuple[RolloutSpec, CandidateStatus, Subject]] = field(default_factory=dict)
+    _subjects: dict[Place, tuple[RolloutSpec, RolloutStatus, Subject]] = field(default_factory=dict)
     _loading: asyncio.Task[None] | None = None
     _readings: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -125,14 +132,38 @@ class EvidenceBook:
         self._trackers.pop(place, None)
         self._subjects.pop(place, None)
 
-    def subject(self, place: Place, spec: RolloutSpec, candidate: CandidateStatus) -> Subject:
-        """The subject of a rollout with a candidate; made anew only for another spec or candidate."""
+    async def measured(
+        self, place: Place, spec: RolloutSpec, status: RolloutStatus, *, now: datetime
+    ) -> Evidence | Unavailable:
+        """The evidence about a rollout's candidate, with the trial after this look."""
+        subject = self._subject(place, spec, status)
+        found = await self.evidence(place, subject, interval=spec.analysis.interval, now=now)
+        candidate = status.candidate
+        if isinstance(found, Unavailable) or subject.terms is None or candidate is None:
+            return found
+        return replace(found, trial=self._tried(self._trackers[place], subject.terms, candidate, found))
+
+    def _subject(self, place: Place, spec: RolloutSpec, status: RolloutStatus) -> Subject:
+        """The subject of a rollout with a candidate; made anew only for another spec or status."""
         known = self._subjects.get(place)
-        if known is not None and known[0] is spec and known[1] is candidate:
+        if known is not None and known[0] is spec and known[1] is status:
             return known[2]
-        subject = Subject.of(place.namespace, spec, candidate)
-        self._subjects[place] = (spec, candidate, subject)
+        assert status.candidate is not None
+        stable = status.stable.version if status.stable else ""
+        subject = Subject.of(place.namespace, spec, status.candidate, stable)
+        self._subjects[place] = (spec, status, subject)
         return subject
+
+    def _tried(
+        self, tracker: Tracker, terms: Terms, candidate: CandidateStatus, found: Evidence
+    ) -> Trial | None:
+        """The trial goes on from where it stood: here, or in the status when this process is a new one."""
+        if candidate.first_share_at is None:
+            tracker.trial = None  # what the old version does meanwhile is history
+            return None
+        before = tracker.trial or resumed(terms, candidate.trial)
+        tracker.trial = advanced(terms, before, found)
+        return tracker.trial
 
     def look_every(self, place: Place, interval: timedelta) -> None:
         """The rollout is looked at this often from now on."""

@@ -13,7 +13,8 @@ from typing import Protocol
 
 import structlog
 
-from agentrollouts.core.checks import CheckResult, run_checks
+from agentrollouts.core.analysis import run_checks
+from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Decision, is_urgent, needs_no_metric
 from agentrollouts.core.gates import gate_state
@@ -170,17 +171,13 @@ class Ticker:
 
     async def _measured(self, place: Place, snapshot: Snapshot) -> Snapshot:
         """The snapshot with its evidence; a rollout without a candidate asks for none."""
-        candidate = snapshot.status.candidate
-        if candidate is None:
+        if snapshot.status.candidate is None:
             self.evidence.forget(place)
             return snapshot
-        found = await self.evidence.evidence(
-            place,
-            self.evidence.subject(place, snapshot.spec, candidate),
-            interval=snapshot.spec.analysis.interval,
-            now=snapshot.now,
+        return replace(
+            snapshot,
+            evidence=await self.evidence.measured(place, snapshot.spec, snapshot.status, now=snapshot.now),
         )
-        return replace(snapshot, evidence=found)
 
     async def _execute(
         self, key: Key, item: RolloutObject, snapshot: Snapshot, decision: Decision, plan: Plan

@@ -21,7 +21,12 @@ from tests.builders import climbing, good, later
 from tests.fakes.advisor import FakeAdvisor
 from tests.fakes.stage import START, HandClock, Stage, agent_version, rollout
 
-SUCCESS_ONLY = {"interval": "2s", "minimumSessions": 5, "checks": [{"name": "success", "successRate": {}}]}
+SUCCESS_ONLY = {
+    "interval": "2s",
+    "minimumSessions": 5,
+    "failures": {"every": "1s", "consecutive": 1},
+    "checks": [{"name": "success", "successRate": {}}],
+}
 HOLD = Opinion("hold", 9_000, "wait a bit", (), 100)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from agentrollouts.api.checks import CHECK_KINDS, DEFAULT_CHECKS, CheckSpec
 from agentrollouts.api.rollout import RolloutSpec
-from agentrollouts.core.breakers import breaker_queries
 from agentrollouts.core.checks import (
     cost,
     events,
@@ -53,12 +52,8 @@ def active_checks(spec: RolloutSpec) -> tuple[CheckSpec, ...]:
     return () if spec.strategy.self_tuning and checks is DEFAULT_CHECKS else checks
 
 
-def queries(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
-    """Every counter a rollout needs, each once; those of the breakers last."""
-    return tuple(dict.fromkeys((*_compared(spec), *breaker_queries(spec))))
-
-
-def _compared(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
+def compared(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
+    """Every counter the checks read in threshold mode, each once."""
     wanted: dict[CounterQuery, None] = {}
     for check in active_checks(spec):
         kind, member = check.member
@@ -68,7 +63,7 @@ def _compared(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
 
 def sample_metric(spec: RolloutSpec) -> str:
     """The counter that says how much evidence there is: finished tasks; where they aren't read, what the checks count."""
-    wanted = _compared(spec)
+    wanted = compared(spec)
     for query in (TASKS, DURATIONS, CALLS, SESSIONS):
         if query in wanted:
             return query.metric
@@ -108,7 +103,7 @@ __all__ = [
     "CheckResult",
     "Verdict",
     "active_checks",
-    "queries",
+    "compared",
     "run_checks",
     "sample_metric",
 ]

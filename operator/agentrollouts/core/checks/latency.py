@@ -1,45 +1,64 @@
-"""latency: the share of slow tasks against the old version's.
+"""latency: the share of tasks above several edges of a histogram against the old version's.
 
-Histogram buckets are exact counts; a quantile interpolated inside a bucket isn't, so nothing is decided on one.
+Histogram buckets are exact counts; a quantile interpolated inside a bucket isn't, so nothing is decided on one. How much more
+may lie above an edge follows from the old version's own latency around it.
 """
 
 from __future__ import annotations
 
-from agentrollouts.api.check_kinds import LatencySpec
-from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, judge_increase
-from agentrollouts.core.evidence import CounterQuery, Totals, sum_of
+from agentrollouts.api.check_kinds import LatencySpec, tolerated
+from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, judge_increase, worst
+from agentrollouts.core.counters import DURATIONS
+from agentrollouts.core.evidence import CounterQuery, Totals
+from agentrollouts.core.sequential.latency import margins, speaking
 from agentrollouts.core.statistics import Proportion
-
-BUCKETS = CounterQuery("agent_task_duration_seconds_bucket", "le")
 
 
 def queries(spec: LatencySpec) -> tuple[CounterQuery, ...]:
     """Counters the check reads."""
-    return (BUCKETS,)
+    return (DURATIONS,)
 
 
 def judge(spec: LatencySpec, given: CheckInput) -> CheckResult:
-    """Slow is above the first bucket edge at or beyond ``slowerThan``."""
-    edge = _edge(given.comparator, spec.slower_than.total_seconds())
-    if edge is None:
-        return CheckResult(
-            given.name,
-            Verdict.INCONCLUSIVE,
-            f"no finite histogram edge at or above {spec.slower_than.total_seconds():g} s",
-        )
-    return judge_increase(
-        given,
-        bad=(_slow(given.candidate, edge), _slow(given.comparator, edge)),
-        allowed=spec.max_increase / 10_000,
-        what=f"slower than {edge} s",
+    """The worst of the edges that tell something."""
+    below = _distribution(given.comparator)
+    allowed, tolerance = (
+        margins(below, growth / 10_000) for growth in (spec.max_increase, tolerated(spec, spec.max_increase))
+    )
+    edges = speaking(below, spec.slower_than.total_seconds() if spec.slower_than else None)
+    if not edges:
+        return CheckResult(given.name, Verdict.INCONCLUSIVE, _nothing(spec, given))
+    return worst(
+        given.name,
+        [
+            judge_increase(
+                given,
+                bad=(_slow(given.candidate, edge), _slow(given.comparator, edge)),
+                allowed=allowed[edge],
+                tolerance=tolerance[edge],
+                what=f"slower than {edge} s",
+            )
+            for edge in edges
+        ],
     )
 
 
-def _edge(totals: Totals, at_least: float) -> str | None:
-    edges = {cell.value for cell in totals if cell.metric == BUCKETS.metric and cell.value != "+Inf"}
-    return min((edge for edge in edges if float(edge) >= at_least), key=float, default=None)
+def _nothing(spec: LatencySpec, given: CheckInput) -> str:
+    if not any(cell.metric == DURATIONS.metric and n for cell, n in given.comparator.items()):
+        return "no task of the old version in the histogram"
+    if spec.slower_than is None:
+        return "the histogram of the old version has no finite edge"
+    return f"no finite histogram edge at or above {spec.slower_than.total_seconds():g} s"
+
+
+def _distribution(totals: Totals) -> dict[str, float]:
+    """By edge: the part of the tasks at or under it; empty without tasks."""
+    counts = {cell.value: n for cell, n in totals.items() if cell.metric == DURATIONS.metric}
+    n = counts.get("+Inf", 0.0)
+    return {edge: count / n for edge, count in counts.items() if edge != "+Inf"} if n else {}
 
 
 def _slow(totals: Totals, edge: str) -> Proportion:
-    n = sum_of(totals, BUCKETS.metric, "+Inf")
-    return Proportion(n - sum_of(totals, BUCKETS.metric, edge), n)
+    counts = {cell.value: n for cell, n in totals.items() if cell.metric == DURATIONS.metric}
+    n = counts.get("+Inf", 0.0)
+    return Proportion(n - counts.get(edge, 0.0), n)

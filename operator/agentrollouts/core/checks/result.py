@@ -42,6 +42,8 @@ class CheckResult:
     toward_failure: float = 0.0
     """How far the numbers are on the way to a FAIL: 0 not at all, 1 there. It decides nothing but when to look again."""
     dry_run: bool = False
+    missing: bool = False
+    """Whether nothing was measured at all, rather than too little."""
 
     def as_dry_run(self) -> CheckResult:
         """The same verdict, shown and never acted on."""

@@ -18,6 +18,7 @@ from agentrollouts.core.sequential.units import Units
 
 RISES = (0.02, 0.04, 0.08, 0.15, 0.30, 0.50)
 """How much more may lie above an edge, beyond its margin: one bet each."""
+WEIGHTS = (0.25, 0.25, 0.20, 0.15, 0.10, 0.05)
 SLOWEST, FASTEST = 0.02, 0.80
 """An edge speaks if so much of the old version's latency lies above it, at least and at most."""
 ENOUGH = 30.0
@@ -32,6 +33,8 @@ class Latency:
 
     tolerance: float = 0.10
     margin: float = 0.30
+    slower_than: float | None = None
+    """Seconds: judge the first edge at or beyond them alone."""
 
     def begun(self, history: Block) -> Course:
         """The margins are settled now if the old version is known well enough; until they are, nothing speaks for it."""
@@ -65,6 +68,7 @@ class Latency:
             tolerance=course.fixed[edge],
             margin=course.fixed[edge + PROMOTING],
             rises=RISES,
+            weights=WEIGHTS,
         )
 
     def _settled(self, course: Course) -> Course:
@@ -73,10 +77,11 @@ class Latency:
         below = {name: rate_below(course.memory, name) for name in course.memory if name != "n"}
         fixed = margins(below, self.tolerance)
         promoting = margins(below, self.margin)
-        chosen = [edge for edge in fixed if SLOWEST < 1.0 - below[edge] < FASTEST]
-        chosen = chosen or [edge for edge in fixed if 1.0 - below[edge] <= SLOWEST][:1]
+        chosen = speaking(below, self.slower_than)
         if not chosen:
-            return course
+            return course._replace(
+                favour=(), fixed={PROMOTING: 0.0}
+            )  # a histogram that can't tell forbids nothing
         return course._replace(
             against=((0.0,) * len(RISES),) * len(chosen),
             favour=((1.0,),) * len(chosen),
@@ -91,6 +96,19 @@ PROMOTING = " promote"
 def edges(fixed: Sums) -> tuple[str, ...]:
     """The edges that speak, in growing order."""
     return tuple(name for name in fixed if not name.endswith(PROMOTING))
+
+
+def speaking(below: Mapping[str, float], slower_than: float | None = None) -> tuple[str, ...]:
+    """The edges that tell something about the old version's latency, in growing order; none of a histogram without any.
+
+    ``below`` is the cumulative distribution at the edges. Where all is faster than every edge, the lowest one speaks: what
+    crosses it is news.
+    """
+    found = sorted((name for name in below if 0.0 < float(name) < inf), key=float)
+    if slower_than is not None:
+        return tuple(edge for edge in found if float(edge) >= slower_than)[:1]
+    fair = tuple(edge for edge in found if SLOWEST < 1.0 - below[edge] < FASTEST)
+    return fair or tuple(edge for edge in found if 1.0 - below[edge] <= SLOWEST)[:1]
 
 
 def rate_below(memory: Sums, edge: str) -> float:

@@ -16,7 +16,7 @@ from math import exp
 from typing import NamedTuple, TypeVar
 
 from agentrollouts.core.sequential.evalue import Pair, log_worse
-from agentrollouts.core.sequential.measure import Block, Course, Measure, Sums
+from agentrollouts.core.sequential.measure import Block, Course, Measure
 from agentrollouts.core.sequential.memory import Memory
 from agentrollouts.core.sequential.split import Split
 from agentrollouts.core.sequential.success import Success, drops, units
@@ -39,19 +39,10 @@ class Criterion(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A cohort's sums so far: closed sessions, what each criterion sums over them, and the keys assigned to it.
+    """A cohort's sums so far, by criterion, and the keys assigned to it."""
 
-    Sums with an ``n`` of their own are over fewer units, such as those sessions that had a score.
-    """
-
-    n: float
-    sums: tuple[Sums, ...]
+    sides: tuple[Block, ...]
     assigned: float = 0.0
-
-    def side(self, at: int) -> Block:
-        """The units of a criterion."""
-        sums = self.sums[at]
-        return Block(sums.get("n", self.n), sums)
 
 
 class Cohorts(NamedTuple):
@@ -63,7 +54,7 @@ class Cohorts(NamedTuple):
 
     def sides(self, at: int) -> Sides:
         """The units of a criterion, by cohort."""
-        return Sides(self.candidate.side(at), self.control.side(at), self.stable.side(at))
+        return Sides(self.candidate.sides[at], self.control.sides[at], self.stable.sides[at])
 
 
 class Sides(NamedTuple):
@@ -94,10 +85,14 @@ class Trial(NamedTuple):
     """Keys assigned by cohort at the last look."""
 
 
-def begun(criteria: Sequence[Criterion], now: Cohorts) -> Trial:
-    """At the start of a rollout: whatever was counted so far is history."""
+def begun(criteria: Sequence[Criterion], history: Cohorts, now: Cohorts | None = None) -> Trial:
+    """At the start of a rollout. ``history`` is what the old version did before, ``now`` the sums to count from.
+
+    They are the same where sums go on from a time before the rollout.
+    """
+    now = history if now is None else now
+    courses = [criterion.measure.begun(history.sides(at).old) for at, criterion in enumerate(criteria)]
     seen = tuple([now.sides(at) for at in range(len(criteria))])
-    courses = [criterion.measure.begun(sides.old) for criterion, sides in zip(criteria, seen, strict=True)]
     return Trial(seen, tuple(courses), assigned=_assigned(now))
 
 

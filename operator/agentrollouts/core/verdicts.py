@@ -1,0 +1,117 @@
+"""From a trial to the checks' verdicts, each with a sentence that has the numbers.
+
+PASS: the evidence lets the candidate take its next step. INCONCLUSIVE: not enough yet, more sessions decide. WARN: it leans
+against the candidate. FAIL: beyond the error budget, so the candidate goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+
+from agentrollouts.api.presets import Effective
+from agentrollouts.api.scalars import FULL
+from agentrollouts.core import tuning
+from agentrollouts.core.checks.result import CheckResult, Verdict
+from agentrollouts.core.evidence import Evidence
+from agentrollouts.core.sentences import told
+from agentrollouts.core.sequential.standing import Budget, Standing, standing
+from agentrollouts.core.sequential.trial import Trial
+from agentrollouts.core.snapshot import Snapshot
+from agentrollouts.core.trials import Terms, lacking, terms_of
+
+_ORDER = (Verdict.FAIL, Verdict.WARN, Verdict.INCONCLUSIVE, Verdict.PASS)
+"""Of what a check tests, the first of these that any of it has is the check's."""
+
+
+def budget_of(applies: Effective) -> Budget:
+    """The error budget of an analysis."""
+    return Budget(applies.false_rollback / FULL, applies.false_promotion / FULL)
+
+
+def needed(snapshot: Snapshot) -> float:
+    """The evidence that lets the candidate take its next step: a part of what the last one needs, growing with each."""
+    budget, strategy = budget_of(snapshot.spec.analysis.effective), snapshot.spec.strategy
+    candidate = snapshot.status.candidate
+    share = candidate.share if candidate else 0
+    if strategy.self_tuning:
+        return budget.in_favour(min(tuning.next_share(snapshot), FULL), FULL)
+    steps = strategy.effective_steps()
+    taken = sum(step.share <= share for step in steps)
+    return budget.in_favour(max(1, taken), len(steps))
+
+
+def verdicts(snapshot: Snapshot, names: Sequence[str]) -> tuple[CheckResult, ...]:
+    """The verdict of each named check, in that order; the names are those of the trial's terms."""
+    candidate, stable, evidence = snapshot.status.candidate, snapshot.status.stable, snapshot.evidence
+    assert candidate is not None and stable is not None and isinstance(evidence, Evidence)
+    terms = terms_of(snapshot.spec, candidate.version, stable.version)
+    if terms is None or evidence.trial is None:
+        return tuple(
+            CheckResult(name, Verdict.INCONCLUSIVE, "the trial hasn't begun", missing=True) for name in names
+        )
+    return _Court(snapshot, terms, evidence.trial, evidence).results(names)
+
+
+class _Court:
+    """One look at one trial."""
+
+    def __init__(self, snapshot: Snapshot, terms: Terms, trial: Trial, evidence: Evidence) -> None:
+        self._terms, self._trial = terms, trial
+        self._budget, self._needed = budget_of(snapshot.spec.analysis.effective), needed(snapshot)
+        self._stands: Standing = standing(terms.criteria, trial)
+        self._unreported = lacking(terms, evidence)
+        self._blamed = self._stands.blamed(self._budget) if self._stands.rolls_back(self._budget) else ()
+        self._lacking = frozenset(self._stands.lacking(self._needed))
+
+    def results(self, names: Sequence[str]) -> tuple[CheckResult, ...]:
+        return tuple([self._result(name) for name in names])
+
+    def _result(self, name: str) -> CheckResult:
+        parts = [at for at, criterion in enumerate(self._terms.criteria) if criterion.name == name]
+        found = [self._part(at) for at in parts]
+        verdict = min((verdict for verdict, _, _ in found), key=_ORDER.index)
+        return CheckResult(
+            name,
+            verdict,
+            "; ".join(reason for _, reason, _ in found),
+            toward_failure=self._toward(parts),
+            missing=all(missing for _, _, missing in found),
+        )
+
+    def _part(self, at: int) -> tuple[Verdict, str, bool]:
+        """(verdict, sentence, whether nothing was measured)"""
+        if self._unreported[at]:
+            reason = f"the candidate doesn't report {self._unreported[at]}"
+            return Verdict.INCONCLUSIVE, reason, True
+        seen = self._trial.seen[at]
+        sentence = told(self._terms.rules[at], seen, self._trial.courses[at], apart=self._trial.apart)
+        if seen.candidate.n < 1.0:
+            return Verdict.INCONCLUSIVE, "no closed session of the candidate yet", True
+        return self._verdict(at), f"{sentence}; {self._evidence(at)}", False
+
+    def _verdict(self, at: int) -> Verdict:
+        if at in self._blamed:
+            return Verdict.FAIL
+        if self._stands.weights[at] * self._stands.worse[at] > 1.0:
+            return Verdict.WARN
+        if at not in self._lacking:
+            return Verdict.PASS
+        return Verdict.WARN if self._stands.good[at] is None else Verdict.INCONCLUSIVE
+
+    def _evidence(self, at: int) -> str:
+        """How much evidence there is, of how much that is needed."""
+        stands, weight = self._stands, self._stands.weights[at]
+        against = f"evidence against it {stands.worse[at]:.3g}"
+        if weight > 0.0:
+            against += f" of {self._budget.against / weight:.3g}"
+        good = stands.good[at]
+        if good is None:
+            return against
+        return f"{against}, for the next step {good:.3g} of {self._needed:.3g}"
+
+    def _toward(self, parts: Sequence[int]) -> float:
+        """How far the whole evidence is on the way to a rollback, from 0 to 1; nothing for a check that has no part in it."""
+        if not any(self._stands.weights[at] for at in parts):
+            return 0.0
+        return min(1.0, log(max(1.0, self._stands.against)) / log(self._budget.against))
