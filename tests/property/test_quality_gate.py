@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentrollouts.api.checks import CheckSpec
+from agentrollouts.api.findings import LookStatus
 from agentrollouts.api.presets import Effective
-from agentrollouts.api.rollout import LookStatus
 from agentrollouts.core.checks import CheckResult, Verdict
 from agentrollouts.core.quality_gate import enough_failures, looks_after, score
 

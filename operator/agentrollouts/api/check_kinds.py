@@ -7,7 +7,7 @@ Two limits recur. ``tolerance``: as long as the candidate may be worse by no mor
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Protocol
 
 from pydantic import ConfigDict, Field
 
@@ -24,27 +24,6 @@ MetricName = Annotated[
         ),
     ),
 ]
-ScoreName = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-zA-Z_][a-zA-Z0-9_.-]*$",
-        max_length=64,
-        json_schema_extra=refusal(
-            "write the score's name as the agent declares it: letters, digits, dots, dashes and underscores,"
-            " such as toxicity"
-        ),
-    ),
-]
-Event = Literal[
-    "refusal",
-    "escalation",
-    "intervention",
-    "checkpoint",
-    "destructiveRollback",
-    "thumbsDown",
-    "regenerate",
-    "takeover",
-]
 
 
 class Allowed(Protocol):
@@ -60,7 +39,8 @@ def tolerated(spec: Allowed, most: int) -> int:
     return min(spec.tolerance, most)
 
 
-def _ordered(most: str) -> ConfigDict:
+def tolerance_at_most(most: str) -> ConfigDict:
+    """The rule of a kind whose tolerance may not be above the field ``most``."""
     low, high = percent_in_cel("self.tolerance"), percent_in_cel(f"self.{most}")
     return ConfigDict(
         json_schema_extra=rules(
@@ -76,7 +56,7 @@ def _ordered(most: str) -> ConfigDict:
 class SuccessRateSpec(SpecModel):
     """The candidate's share of successful tasks against the old version's over the same time."""
 
-    model_config = _ordered("maxDrop")
+    model_config = tolerance_at_most("maxDrop")
 
     max_drop: Percent | None = Field(
         default=None, description="How many points lower the candidate may be; analysis.margin where absent."
@@ -101,7 +81,7 @@ class FailureRateSpec(SpecModel):
 class CostSpec(SpecModel):
     """The candidate's mean cost of a task against the old version's."""
 
-    model_config = _ordered("maxIncrease")
+    model_config = tolerance_at_most("maxIncrease")
 
     tolerance: Growth = Field(
         default="10%",
@@ -159,7 +139,7 @@ class LatencyQuantileSpec(SpecModel):
 class ToolFailuresSpec(SpecModel):
     """The candidate's share of failed tool calls against the old version's."""
 
-    model_config = _ordered("maxIncrease")
+    model_config = tolerance_at_most("maxIncrease")
 
     tolerance: Percent = Field(
         default="1%",
@@ -172,70 +152,6 @@ class ToolFailuresSpec(SpecModel):
     max: Percent | None = Field(
         default=None,
         description="The highest acceptable share of failed tool calls, whatever the old version has.",
-    )
-
-
-class EventsSpec(SpecModel):
-    """In what share of a session's tasks something happened, against the old version's sessions."""
-
-    model_config = _ordered("maxIncrease")
-
-    event: Event = Field(description="What is counted; at most once a task.")
-    tolerance: Percent = Field(
-        default="1%",
-        validate_default=True,
-        description="How many points more often it may happen without anything held against it.",
-    )
-    max_increase: Percent = Field(
-        default="5%", validate_default=True, description="How many points more often it may happen."
-    )
-    max: Percent | None = Field(
-        default=None, description="The highest acceptable share, whatever the old version has."
-    )
-
-
-class ToolMixSpec(SpecModel):
-    """How far the mix of tools moved from the old version's; new tools count. It warns and never fails."""
-
-    tolerance: Percent = Field(
-        default="5%",
-        validate_default=True,
-        description="What part of the tool calls may have gone to another tool (total variation distance).",
-    )
-
-
-class LlmCallsSpec(SpecModel):
-    """The candidate's mean number of model calls a task against the old version's, session by session."""
-
-    model_config = _ordered("maxIncrease")
-
-    tolerance: Growth = Field(
-        default="10%",
-        validate_default=True,
-        description="How many more calls are made without anything held against it.",
-    )
-    max_increase: Growth = Field(
-        default="30%", validate_default=True, description="How many more calls there may be."
-    )
-
-
-class ScoreSpec(SpecModel):
-    """The mean of a score that the agent reports, between 0 and 1, against the old version's. 10% stands for 0.1."""
-
-    model_config = _ordered("maxChange")
-
-    name: ScoreName = Field(description="The score's name as the agent reports it, such as toxicity.")
-    better: Literal["higher", "lower"] = Field(description="Which way is better.")
-    tolerance: Percent = Field(
-        default="1%",
-        validate_default=True,
-        description="How many points worse it may be without anything held against it.",
-    )
-    max_change: Percent = Field(
-        default="5%", validate_default=True, description="How many points worse it may be."
-    )
-    limit: Percent | None = Field(
-        default=None, description="The worst acceptable mean, whatever the old version has."
     )
 
 

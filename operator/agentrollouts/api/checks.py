@@ -13,17 +13,14 @@ from pydantic.alias_generators import to_camel
 from agentrollouts.api.base import Rule, SpecModel, refusal, rules
 from agentrollouts.api.check_kinds import (
     CostSpec,
-    EventsSpec,
     FailureRateSpec,
     LatencyQuantileSpec,
     LatencySpec,
-    LlmCallsSpec,
     RatioSpec,
-    ScoreSpec,
     SuccessRateSpec,
     ToolFailuresSpec,
-    ToolMixSpec,
 )
+from agentrollouts.api.session_kinds import EventsSpec, LlmCallsSpec, ScoreSpec, ToolMixSpec
 
 CheckName = Annotated[
     str,

@@ -12,6 +12,7 @@ from agentrollouts.api.analysis import Analysis
 from agentrollouts.api.approvalgate import ApprovalRecord
 from agentrollouts.api.base import Rule, SpecModel, StatusModel, rules
 from agentrollouts.api.conditions import Conditions
+from agentrollouts.api.findings import BreakerStatus, CheckStatus, LookStatus
 from agentrollouts.api.scalars import (
     AgentName,
     Digest,
@@ -167,13 +168,6 @@ class PreviousStatus(StatusModel):
     warm_until: Time = Field(description="Its pods stay at full size until then.")
 
 
-class LookStatus(StatusModel):
-    """One verdict of the quality gate that counts."""
-
-    verdict: Literal["PASS", "WARN", "FAIL"] = Field(description="What the gate said.")
-    at: Time = Field(description="When it said so.")
-
-
 class TrialStatus(StatusModel):
     """The sequential test of the candidate, so that it goes on where it stood after the operator restarts."""
 
@@ -235,28 +229,6 @@ class ShareStatus(StatusModel):
     version: Semver = Field(description="The version that answers there.")
     share: ShareBps = Field(description="Share in basis points.")
     previous_share: ShareBps = Field(default=0, description="Share before the last change, in basis points.")
-
-
-class CheckStatus(StatusModel):
-    """The verdict of a check when it last changed."""
-
-    name: Annotated[str, Field(max_length=63)] = Field(
-        description="The check's name in spec.analysis.checks."
-    )
-    verdict: Literal["PASS", "WARN", "FAIL", "INCONCLUSIVE"] = Field(description="What the check says.")
-    reason: Text = Field(default="", description="Why, with the numbers.")
-
-
-class BreakerStatus(StatusModel):
-    """The state of a circuit breaker when it last changed. It is no check, and no part of the error budget."""
-
-    name: Annotated[str, Field(max_length=63)] = Field(
-        description="The breaker's name in spec.analysis.breakers."
-    )
-    state: Literal["Armed", "Tripped", "Inconclusive"] = Field(
-        description="Armed: the candidate is within the limit; Inconclusive: too little is known of it to say."
-    )
-    reason: Text = Field(default="", description="Why, with the numbers.")
 
 
 class DecisionStatus(StatusModel):

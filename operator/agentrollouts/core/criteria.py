@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from agentrollouts.api import check_kinds as kinds
+from agentrollouts.api import session_kinds as sessions
 from agentrollouts.api.checks import CheckSpec
 from agentrollouts.api.presets import Effective
 from agentrollouts.core import counters
@@ -172,7 +173,7 @@ def _tool_failures(spec: kinds.ToolFailuresSpec, applies: Effective) -> tuple[Ru
     return _happening(spec, spec.max_increase, spec.max, source, "a tool call failed in")
 
 
-def _events(spec: kinds.EventsSpec, applies: Effective) -> tuple[Rule, ...]:
+def _events(spec: sessions.EventsSpec, applies: Effective) -> tuple[Rule, ...]:
     query, value = SOURCES[spec.event]
     return _happening(spec, spec.max_increase, spec.max, _fraction(query, value), f"{spec.event} in")
 
@@ -185,18 +186,18 @@ def _happening(
     return (compared, *fixed) if most < FULL or not fixed else fixed
 
 
-def _mix(spec: kinds.ToolMixSpec, applies: Effective) -> tuple[Rule, ...]:
+def _mix(spec: sessions.ToolMixSpec, applies: Effective) -> tuple[Rule, ...]:
     return (
         Rule(Mix(_share(spec.tolerance)), Spread(counters.SESSIONS, counters.SESSION_TOOLS), "mix of tools"),
     )
 
 
-def _llm_calls(spec: kinds.LlmCallsSpec, applies: Effective) -> tuple[Rule, ...]:
+def _llm_calls(spec: sessions.LlmCallsSpec, applies: Effective) -> tuple[Rule, ...]:
     source = Counted(_CLOSED, (counters.SESSION_LLM_CALLS, ""), (counters.SESSION_LLM_CALLS_SQUARES, ""))
     return (Rule(_dearer(spec, spec.max_increase), source, "mean number of model calls"),)
 
 
-def _score(spec: kinds.ScoreSpec, applies: Effective) -> tuple[Rule, ...]:
+def _score(spec: sessions.ScoreSpec, applies: Effective) -> tuple[Rule, ...]:
     name, low = spec.name, spec.better == "lower"
     scored, total = (counters.SCORED_SESSIONS, name), (counters.SCORE_SUMS, name)
     squares = (counters.SCORE_SQUARES, name)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentrollouts.api.checks import CheckSpec
+from agentrollouts.api.findings import LookStatus
 from agentrollouts.api.presets import Effective
-from agentrollouts.api.rollout import LookStatus
 from agentrollouts.core.checks import CheckResult, Verdict, active_checks
 from agentrollouts.core.decision import Rollback
 from agentrollouts.core.snapshot import Snapshot

@@ -80,7 +80,7 @@ class _Court:
         )
 
     def _part(self, at: int) -> tuple[Verdict, str, bool]:
-        """(verdict, sentence, whether nothing was measured)"""
+        """Verdict, sentence, and whether nothing was measured."""
         if self._unreported[at]:
             reason = f"the candidate doesn't report {self._unreported[at]}"
             return Verdict.INCONCLUSIVE, reason, True

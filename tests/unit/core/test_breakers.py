@@ -24,7 +24,7 @@ from agentrollouts.core.evidence import (
 from agentrollouts.core.plan import SetRoute
 from agentrollouts.core.planner import ATTENTION
 from agentrollouts.core.snapshot import Snapshot
-from tests.builders import REQUESTS, START, UNAVAILABLE, climbing, installed, later, look, spec, step
+from tests.builders import REQUESTS, START, UNAVAILABLE, climbing, later, look, spec, step, version
 
 CANDIDATE = Arm("2.0.0", "candidate")
 LIMITS = {
@@ -144,7 +144,12 @@ def test_without_evidence_a_breaker_says_so_and_an_abort_leaves_it_as_it_was() -
 
 
 def test_a_new_candidate_begins_with_nothing_said() -> None:
-    s = step(installed(), spec=spec("2.0.0", analysis={"breakers": [LIMITS["cost"]]}))
+    s = step(armed("cost"), evidence=did(20, cost=0.1))
+    assert s.status.breakers
+    versions = {**s.versions, "2.1.0": version("2.1.0", "c")}
+    s = step(later(s, seconds=2), versions=versions, spec=s.spec.model_copy(update={"version": "2.1.0"}))
+    assert s.status.candidate is not None
+    assert s.status.candidate.version == "2.1.0"
     assert s.status.breakers == ()
 
 

@@ -10,7 +10,6 @@ import pytest
 from agentrollouts.api.check_kinds import CostSpec, tolerated
 from agentrollouts.api.checks import CHECK_KINDS, CheckSpec
 from agentrollouts.core.checks import REGISTRY, CheckResult, Verdict, active_checks, queries, sample_metric
-from agentrollouts.core.checks.events import SOURCES
 from agentrollouts.core.checks.result import CheckInput
 from agentrollouts.core.evidence import Cell
 from tests.builders import spec
@@ -73,17 +72,28 @@ def test_a_counter_that_isnt_reported_is_named() -> None:
     assert reason.startswith("the old version doesn't report")
 
 
-@pytest.mark.parametrize("event", SOURCES)
+COUNTED = {
+    "refusal": ("agent_session_outcome_fraction_total", "refused"),
+    "escalation": ("agent_session_outcome_fraction_total", "escalated"),
+    "intervention": ("agent_session_event_fraction_total", "intervention"),
+    "checkpoint": ("agent_session_event_fraction_total", "checkpoint"),
+    "destructiveRollback": ("agent_session_event_fraction_total", "destructive_rollback"),
+    "thumbsDown": ("agent_session_event_fraction_total", "thumbs_down"),
+    "regenerate": ("agent_session_event_fraction_total", "regenerate"),
+    "takeover": ("agent_session_event_fraction_total", "takeover"),
+}
+
+
+@pytest.mark.parametrize("event", COUNTED)
 def test_each_event_reads_its_own_counter(event: str) -> None:
     """All others are full: a check that reads the wrong one would fail."""
-    query, value = SOURCES[event]  # type: ignore[index]
-    others = {Cell(q.metric, v): 100.0 for q, v in SOURCES.values()}
-    ours = {**sessions(100), **others, Cell(query.metric, value): 0.0}
-    theirs = {**sessions(100), **dict.fromkeys(others, 0.0)}
+    mine = Cell(*COUNTED[event])
+    others = dict.fromkeys((Cell(*where) for where in COUNTED.values()), 100.0)
+    ours, theirs = {**sessions(100), **others, mine: 0.0}, {**sessions(100), **dict.fromkeys(others, 0.0)}
     assert judge("events", {"event": event}, ours, theirs).verdict is P
-    assert judge("events", {"event": event}, {**ours, Cell(query.metric, value): 50.0}, theirs).verdict is F
+    assert judge("events", {"event": event}, {**ours, mine: 50.0}, theirs).verdict is F
     rollout = spec(analysis={"checks": [{"name": "x", "events": {"event": event}}]})
-    assert query in queries(rollout)
+    assert mine.metric in {query.metric for query in queries(rollout)}
     assert sample_metric(rollout) == "agent_sessions_closed_total"
 
 

@@ -20,7 +20,7 @@ SUCCESS_ONLY = {
 async def installed(**spec: Any) -> Stage:
     stage = Stage()
     stage.cluster.put(agent_version("1.0.0", "a"))
-    stage.cluster.put(rollout("1.0.0", analysis=SUCCESS_ONLY, **spec))
+    stage.cluster.put(rollout("1.0.0", **{"analysis": SUCCESS_ONLY, **spec}))
     await stage.restart()
     await stage.go(1)
     assert stage.shares() == {"1.0.0": 10_000}
@@ -30,7 +30,7 @@ async def installed(**spec: Any) -> Stage:
 async def climbing(**spec: Any) -> Stage:
     stage = await installed(**spec)
     stage.cluster.put(agent_version("2.0.0", "b"))
-    stage.cluster.put(rollout("2.0.0", analysis=SUCCESS_ONLY, **spec))
+    stage.cluster.put(rollout("2.0.0", **{"analysis": SUCCESS_ONLY, **spec}))
     await stage.go(4)
     assert stage.shares() == {"2.0.0": 500, "1.0.0": 9500}
     return stage
@@ -229,3 +229,32 @@ async def test_a_restarted_operator_finds_the_same_evidence() -> None:
     for _ in range(9):
         await stage.go(1)
     assert stage.shares()["2.0.0"] == 5000, stage.status()["decision"]
+
+
+@pytest.mark.asyncio
+async def test_a_breaker_with_a_window_trips_long_before_any_check_may_speak() -> None:
+    breaker = {"name": "errors", "errors": {"max": "50%"}, "window": "30s"}
+    stage = await climbing(analysis=SUCCESS_ONLY | {"minimumSessions": 1000, "breakers": [breaker]})
+    stage.work(good=0, bad={"2.0.0": 20})
+    await stage.go(3)
+    status = stage.status()
+    assert status["rejected"]["reason"] == "BreakerTripped"
+    assert status["rejected"]["message"].endswith("at most 50%, in the last 30s")
+    assert status["breakers"][0]["state"] == "Tripped"
+    assert stage.shares() == {"1.0.0": 10_000}
+
+
+@pytest.mark.asyncio
+async def test_failed_looks_add_up_across_a_restart_of_the_operator() -> None:
+    """Whoever looks knows from the status how many there were."""
+    slow = {"failures": {"every": "20s", "consecutive": 3}}
+    stage = await climbing(analysis=SUCCESS_ONLY | slow)
+    stage.work(good=10, bad={"2.0.0": 40})
+    await stage.go(25)
+    assert len(stage.status()["candidate"]["looks"]) == 2
+    await stage.restart()
+    stage.work(good=10, bad={"2.0.0": 40})
+    await stage.go(10)
+    assert stage.status()["candidate"]["version"] == "2.0.0"
+    await stage.go(10)
+    assert stage.status()["rejected"]["message"].startswith("3 of the last 3 looks failed: success")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from agentrollouts.api.check_kinds import Event, EventsSpec, tolerated
+from agentrollouts.api.check_kinds import tolerated
+from agentrollouts.api.session_kinds import Event, EventsSpec
 from agentrollouts.core.checks.result import CheckInput, CheckResult, compares, judge_share, unreported
 from agentrollouts.core.counters import SESSION_EVENTS, SESSION_OUTCOMES, SESSIONS
 from agentrollouts.core.evidence import CounterQuery, Totals, sum_of

@@ -5,7 +5,8 @@ Agents report it as a fraction of a cap that both versions share, so only the ra
 
 from __future__ import annotations
 
-from agentrollouts.api.check_kinds import LlmCallsSpec, tolerated
+from agentrollouts.api.check_kinds import tolerated
+from agentrollouts.api.session_kinds import LlmCallsSpec
 from agentrollouts.core.checks.means import Mean, surely_above
 from agentrollouts.core.checks.result import (
     CheckInput,

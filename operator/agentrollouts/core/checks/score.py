@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agentrollouts.api.check_kinds import ScoreSpec, tolerated
+from agentrollouts.api.check_kinds import tolerated
+from agentrollouts.api.session_kinds import ScoreSpec
 from agentrollouts.core.checks.means import Mean, surely_above
 from agentrollouts.core.checks.result import (
     CheckInput,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import sqrt
 
-from agentrollouts.api.check_kinds import ToolMixSpec
+from agentrollouts.api.session_kinds import ToolMixSpec
 from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, percent, short_of, unreported
 from agentrollouts.core.counters import SESSION_TOOLS, SESSIONS
 from agentrollouts.core.evidence import CounterQuery, Totals, sum_of
