@@ -9,7 +9,7 @@ from typing import Any
 
 from agentrollouts.api.agentversion import Lineage
 from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
-from agentrollouts.core.checks import run_checks
+from agentrollouts.core.analysis import run_checks
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Decision
 from agentrollouts.core.evidence import Arm, Cell, Evidence, Unavailable

@@ -13,7 +13,7 @@ from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
 from agentrollouts.api.rollout import CandidateStatus, HandledStatus, RolloutStatus, StableStatus
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core.advice import recorded, wanted, weigh
-from agentrollouts.core.checks import run_checks
+from agentrollouts.core.analysis import run_checks
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Advance, Hold, Pause, Promote, Rollback
 from agentrollouts.core.gates import gate_state

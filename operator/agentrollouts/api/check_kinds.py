@@ -101,7 +101,7 @@ class CostSpec(SpecModel):
 class LatencySpec(SpecModel):
     """How long the candidate's tasks take against the old version's, at every histogram edge that tells them apart."""
 
-    model_config = _ordered("maxIncrease")
+    model_config = tolerance_at_most("maxIncrease")
 
     tolerance: Growth = Field(
         default="10%",

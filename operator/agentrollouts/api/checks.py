@@ -114,4 +114,6 @@ DEFAULT_CHECKS = (
     CheckSpec(name="cost", cost=CostSpec()),
     CheckSpec(name="latency", latency=LatencySpec()),
     CheckSpec(name="tools", tool_failures=ToolFailuresSpec()),
+    CheckSpec(name="tool-mix", tool_mix=ToolMixSpec()),
+    CheckSpec(name="refusals", events=EventsSpec(event="refusal")),
 )

@@ -11,7 +11,7 @@ import pytest
 from agentrollouts.api.advisor import AdvisorUsage
 from agentrollouts.core import advice
 from agentrollouts.core.advice import UNDECIDED, recorded, wanted, weigh
-from agentrollouts.core.checks import run_checks
+from agentrollouts.core.analysis import run_checks
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Advance, Decision, Hold, Pause, Promote, Rollback, Start
 from agentrollouts.core.gates import gate_state

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from agentrollouts.core.analysis import queries, sample_metric
 from agentrollouts.core.breakers import BreakerResult, breaker_windows, run_breakers
-from agentrollouts.core.checks import queries, sample_metric
 from agentrollouts.core.decision import Hold, Rollback
 from agentrollouts.core.evidence import (
     Accumulator,

@@ -7,7 +7,8 @@ import pytest
 from agentrollouts.api.check_kinds import LatencySpec, RatioSpec
 from agentrollouts.api.checks import CheckSpec
 from agentrollouts.api.rollout import RolloutSpec
-from agentrollouts.core.checks import REGISTRY, Verdict, queries, sample_metric
+from agentrollouts.core.analysis import queries, sample_metric
+from agentrollouts.core.checks import REGISTRY, Verdict
 from agentrollouts.core.checks.result import CheckInput
 from agentrollouts.core.evidence import Cell, CounterQuery
 from agentrollouts.core.statistics import Proportion, difference, wilson

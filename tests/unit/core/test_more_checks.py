@@ -9,7 +9,8 @@ import pytest
 
 from agentrollouts.api.check_kinds import CostSpec, tolerated
 from agentrollouts.api.checks import CHECK_KINDS, CheckSpec
-from agentrollouts.core.checks import REGISTRY, CheckResult, Verdict, active_checks, queries, sample_metric
+from agentrollouts.core.analysis import queries, sample_metric
+from agentrollouts.core.checks import REGISTRY, CheckResult, Verdict, active_checks
 from agentrollouts.core.checks.result import CheckInput
 from agentrollouts.core.evidence import Cell
 from tests.builders import spec

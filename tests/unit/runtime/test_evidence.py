@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agentrollouts.api.rollout import CandidateStatus
-from agentrollouts.core.checks import queries
+from agentrollouts.core.analysis import queries
 from agentrollouts.core.evidence import Arm, Cell, Evidence, Unavailable
 from agentrollouts.metrics.fake import FakeSource
 from agentrollouts.ports import AgentKey

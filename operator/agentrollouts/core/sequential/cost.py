@@ -30,15 +30,20 @@ class Cost:
     margin: float = 0.30
 
     def begun(self, history: Block) -> Course:
-        """The mean and the spread before."""
+        """The mean and the spread before. Where nothing has cost anything, there is nothing to be promoted by."""
         return Course(
             against=((0.0,) * len(RISES),),
-            favour=((1.0,),),
+            favour=((1.0,),) if history.sums.get("total", 0.0) > 0.0 else (),
             memory=remembered({"n": 0.0, "total": 0.0, "squares": 0.0}, history.n, history.sums),
         )
 
     def folded(self, course: Course, candidate: Block, old: Block) -> Course:
         """Bets come from the blocks before this one."""
+        memory = faded(course.memory, candidate.n + old.n, old)
+        if not course.favour:
+            some = candidate.sums.get("total", 0.0) + old.sums.get("total", 0.0) > 0.0
+            # NB: a bet that begins with the block that made it begin would know how that block went.
+            return course._replace(favour=((1.0,),) if some else (), memory=memory)
         mean, variance = moments(course.memory)
         block, number = Pair.of(units(candidate), units(old)), course.blocks + 1
         worse = [self._worse(rise, mean, variance, block) for rise in RISES]
@@ -47,7 +52,7 @@ class Cost:
             blocks=number,
             against=(laid(course.against[0], number, WEIGHTS, worse),),
             favour=(grown(course.favour[0], [good]),),
-            memory=faded(course.memory, candidate.n + old.n, old),
+            memory=memory,
         )
 
     def _worse(self, rise: float, mean: float, variance: float, block: Pair) -> float:
