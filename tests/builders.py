@@ -55,8 +55,9 @@ def version(
 
 
 def spec(wanted: str = "1.0.0", **fields: Any) -> RolloutSpec:
-    """A Rollout's spec as a user would write it."""
-    return RolloutSpec.model_validate({"agent": "support", "version": wanted, **fields})
+    """A Rollout's spec as a user would write it, judged by the quality gate unless it says otherwise."""
+    analysis = {"mode": "threshold", **fields.pop("analysis", {})}
+    return RolloutSpec.model_validate({"agent": "support", "version": wanted, "analysis": analysis, **fields})
 
 
 def evidence(counts: Mapping[tuple[str, str], tuple[int, int]], now: datetime = START) -> Evidence:

@@ -9,8 +9,6 @@ from support_agent.release import SAMPLES, agent_version
 GROUP = "agentrollouts.io/v1alpha1"
 AGENT = "support"
 APPROVER, BYSTANDER = "alice", "mallory"
-AT_ONCE = {"every": "1s", "consecutive": 1}
-"""One failed look is enough: a demo doesn't wait for three minutes of them."""
 
 
 def version(semver: str, *, replicas: int = 2) -> dict[str, Any]:
@@ -37,7 +35,7 @@ def rollout(semver: str, **spec: Any) -> dict[str, Any]:
                     {"share": "50%", "soak": "15s"},
                 ]
             },
-            "analysis": {"interval": "1s", "minimumSessions": 30, "failures": AT_ONCE},
+            "analysis": {"interval": "1s"},
             "rollback": {"warmFor": "30m", "deadline": "10s", "coolDown": "0s"},
             **spec,
         },

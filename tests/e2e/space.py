@@ -17,7 +17,13 @@ from hack.demo.measure import RouteHistory, counted, read_ledger
 Status = dict[str, Any]
 T = TypeVar("T")
 QUICK = {"steps": [{"share": "30%", "soak": "3s"}, {"share": "50%", "soak": "3s"}]}
-ANALYSIS = {"interval": "1s", "minimumSessions": 30, "failures": {"every": "1s", "consecutive": 1}}
+ANALYSIS = {
+    "mode": "threshold",
+    "interval": "1s",
+    "minimumSessions": 30,
+    "failures": {"every": "1s", "consecutive": 1},
+}
+"""Quick and simple: these tests are about what a decision does. How decisions come is told in test_decisions.py."""
 
 
 def poll(what: Callable[[], T], good: Callable[[T], bool], *, name: str, seconds: float) -> T:

@@ -72,6 +72,7 @@ def rollout(version: str, agent: str = "support", **spec: Any) -> Object:
             "version": version,
             "strategy": {"steps": [{"share": "5%", "soak": "4s"}, {"share": "50%", "soak": "4s"}]},
             "analysis": {
+                "mode": "threshold",
                 "interval": "2s",
                 "minimumSessions": 5,
                 "failures": {"every": "1s", "consecutive": 1},

@@ -14,7 +14,7 @@ from agentrollouts.api.checks import DEFAULT_CHECKS, CheckSpec
 Mode = Literal["sequential", "threshold"]
 PresetName = Literal["default", "strict", "lowTraffic", "seed"]
 
-DEFAULT_MODE: Mode = "threshold"
+DEFAULT_MODE: Mode = "sequential"
 """How evidence is judged where neither the user nor the preset says."""
 
 

@@ -60,6 +60,10 @@ class ToolMixSpec(SpecModel):
         validate_default=True,
         description="What part of the tool calls may have gone to another tool (total variation distance).",
     )
+    on_drift: Literal["Warn", "Rollback"] = Field(
+        default="Warn",
+        description="Warn holds the candidate back; Rollback takes it out once that is beyond doubt, in sequential mode.",
+    )
 
 
 class LlmCallsSpec(SpecModel):

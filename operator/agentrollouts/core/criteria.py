@@ -105,6 +105,8 @@ class Rule(NamedTuple):
     source: Counted | Spread | Above
     what: str
     """For people: what is counted."""
+    holds: bool = False
+    """It may hold a candidate and never takes it out."""
 
 
 def rules(check: CheckSpec, applies: Effective) -> tuple[Rule, ...]:
@@ -188,7 +190,12 @@ def _happening(
 
 def _mix(spec: sessions.ToolMixSpec, applies: Effective) -> tuple[Rule, ...]:
     return (
-        Rule(Mix(_share(spec.tolerance)), Spread(counters.SESSIONS, counters.SESSION_TOOLS), "mix of tools"),
+        Rule(
+            Mix(_share(spec.tolerance)),
+            Spread(counters.SESSIONS, counters.SESSION_TOOLS),
+            "mix of tools",
+            holds=spec.on_drift == "Warn",
+        ),
     )
 
 

@@ -74,6 +74,7 @@ def terms_of(spec: RolloutSpec, candidate: str, stable: str) -> Terms | None:
             name,
             rule.measure,
             0.0 if checks[name].dry_run else checks[name].effective_weight / whole / part,
+            rule.holds,
         )
         for (name, rule), part in zip(named, parts, strict=True)
     )

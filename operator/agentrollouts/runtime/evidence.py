@@ -136,14 +136,14 @@ class EvidenceBook:
         self, place: Place, spec: RolloutSpec, status: RolloutStatus, *, now: datetime
     ) -> Evidence | Unavailable:
         """The evidence about a rollout's candidate, with the trial after this look."""
-        subject = self._subject(place, spec, status)
+        subject = self.subject(place, spec, status)
         found = await self.evidence(place, subject, interval=spec.analysis.interval, now=now)
         candidate = status.candidate
         if isinstance(found, Unavailable) or subject.terms is None or candidate is None:
             return found
         return replace(found, trial=self._tried(self._trackers[place], subject.terms, candidate, found))
 
-    def _subject(self, place: Place, spec: RolloutSpec, status: RolloutStatus) -> Subject:
+    def subject(self, place: Place, spec: RolloutSpec, status: RolloutStatus) -> Subject:
         """The subject of a rollout with a candidate; made anew only for another spec or status."""
         known = self._subjects.get(place)
         if known is not None and known[0] is spec and known[1] is status:

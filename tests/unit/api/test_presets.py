@@ -21,7 +21,14 @@ def test_nothing_written_is_the_preset_default() -> None:
     found = effective()
     assert found == PRESETS["default"] == effective(preset="default")
     assert found.mode == DEFAULT_MODE
-    assert [check.name for check in found.checks] == ["success", "cost", "latency", "tools"]
+    assert [check.name for check in found.checks] == [
+        "success",
+        "cost",
+        "latency",
+        "tools",
+        "tool-mix",
+        "refusals",
+    ]
     assert (found.consecutive, found.at_least, found.out_of) == (3, 4, 6)
     assert found.every == timedelta(seconds=60)
 

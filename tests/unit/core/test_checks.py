@@ -89,10 +89,23 @@ def buckets(fast, slow):
 
 def test_latency_counts_tasks_above_the_next_bucket_edge():
     check = {"latency": {"slowerThan": "3s", "maxIncrease": "10%"}}
-    assert judge(check, buckets(95, 5), buckets(980, 20)).verdict is Verdict.PASS
+    assert judge(check, buckets(98, 2), buckets(980, 20)).verdict is Verdict.PASS
+    assert judge(check, buckets(95, 5), buckets(980, 20)).verdict is Verdict.WARN
     failed = judge(check, buckets(50, 50), buckets(980, 20))
     assert failed.verdict is Verdict.FAIL
     assert "slower than 5 s" in failed.reason
+
+
+def test_latency_is_judged_at_every_edge_that_tells_something():
+    """Half of the tasks crossing the lower edge is bad, even where the upper one doesn't move."""
+    name = "agent_task_duration_seconds_bucket"
+
+    def edges(low, high, n):
+        return {Cell(name, "1"): low, Cell(name, "2"): high, Cell(name, "+Inf"): n}
+
+    assert judge({"latency": {}}, edges(60, 90, 100), edges(600, 900, 1000)).verdict is Verdict.PASS
+    assert judge({"latency": {}}, edges(10, 90, 100), edges(600, 900, 1000)).verdict is Verdict.FAIL
+    assert judge({"latency": {}}, edges(60, 40, 100), edges(600, 900, 1000)).verdict is Verdict.FAIL
 
 
 def test_latency_beyond_every_edge_is_inconclusive_not_a_pass():
@@ -133,10 +146,15 @@ def test_a_dearer_task_is_on_the_way_by_its_part_of_what_is_allowed():
 
 
 def test_each_counter_is_asked_for_once():
-    spec = RolloutSpec.model_validate({"agent": "a", "version": "1.0.0"})
-    wanted = queries(spec)
-    assert len(wanted) == len(set(wanted)) == 4
-    assert sample_metric(spec) == "agent_tasks_total"
+    for mode, number, sample in (
+        ("threshold", 7, "agent_tasks_total"),
+        ("sequential", 13, "agent_sessions_closed_total"),
+    ):
+        spec = RolloutSpec.model_validate({"agent": "a", "version": "1.0.0", "analysis": {"mode": mode}})
+        wanted = queries(spec)
+        assert len(wanted) == len(set(wanted)) == number
+        assert len({query.bundle for query in wanted}) == 1
+        assert sample_metric(spec) == sample
 
 
 def test_a_rollout_with_only_its_own_counters_asks_for_no_others():
@@ -145,7 +163,7 @@ def test_a_rollout_with_only_its_own_counters_asks_for_no_others():
         "ratio": RatioSpec(bad="bad_total", total="all_total", max="10%").model_dump(by_alias=True),
     }
     spec = RolloutSpec.model_validate({"agent": "a", "version": "1.0.0", "analysis": {"checks": [ratio]}})
-    assert queries(spec) == (CounterQuery("bad_total"), CounterQuery("all_total"))
+    assert set(queries(spec)) == {CounterQuery("bad_total"), CounterQuery("all_total")}
     assert sample_metric(spec) == "all_total"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agentrollouts.api.advisor import AdvisorSpec
+from agentrollouts.core.analysis import run_checks
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Advance, Hold, Rollback
 from agentrollouts.core.gates import gate_state
@@ -22,6 +23,7 @@ from tests.fakes.advisor import FakeAdvisor
 from tests.fakes.stage import START, HandClock, Stage, agent_version, rollout
 
 SUCCESS_ONLY = {
+    "mode": "threshold",
     "interval": "2s",
     "minimumSessions": 5,
     "failures": {"every": "1s", "consecutive": 1},
@@ -112,7 +114,7 @@ async def test_no_answer_in_time_is_no_opinion_and_the_rollout_goes_on() -> None
     )
     s = replace(later(climbing(), minutes=16), evidence=good(500))
     s = replace(s, spec=s.spec.model_copy(update={"advisor": hasty}))
-    step, woken = decide(s, (), gate_state(s)), asyncio.Event()
+    step, woken = decide(s, run_checks(s), gate_state(s)), asyncio.Event()
     counsel = Counsel(FakeAdvisor(hangs=True), HandClock(s.now), Telemetry(), lambda _: woken.set())
     key = Key("Rollout", "shop", "support")
     _, asking = counsel.weigh(key, s, (), step)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentrollouts.api.rollout import CandidateStatus
+from agentrollouts.api.rollout import CandidateStatus, RolloutStatus
 from agentrollouts.core.analysis import queries
 from agentrollouts.core.evidence import Arm, Cell, Evidence, Unavailable
 from agentrollouts.metrics.fake import FakeSource
@@ -186,9 +186,10 @@ def test_a_subject_is_made_once_for_a_spec_and_a_candidate() -> None:
     candidate = CandidateStatus(
         version="2.0.0", digest="sha256:" + "a" * 64, started_at=now, step_started_at=now
     )
-    subject = measured.book.subject(place, SPEC, candidate)
-    assert measured.book.subject(place, SPEC, candidate) is subject
-    again = candidate.model_copy(update={"attempt": 2})
+    status = RolloutStatus(candidate=candidate)
+    subject = measured.book.subject(place, SPEC, status)
+    assert measured.book.subject(place, SPEC, status) is subject
+    again = RolloutStatus(candidate=candidate.model_copy(update={"attempt": 2}))
     assert measured.book.subject(place, SPEC, again).attempt == 2
     wider = SPEC.model_copy(
         update={"analysis": SPEC.analysis.model_copy(update={"window": timedelta(minutes=7)})}

@@ -10,6 +10,7 @@ from agentrollouts.ports import TransientError
 from tests.fakes.stage import Stage, agent_version, rollout
 
 SUCCESS_ONLY = {
+    "mode": "threshold",
     "interval": "2s",
     "minimumSessions": 5,
     "failures": {"every": "1s", "consecutive": 1},

@@ -25,6 +25,8 @@ ENOUGH = 30.0
 """Sessions of the old version from which the margins are settled. Until then latency says nothing."""
 LEAST = 0.005
 """The smallest margin of an edge."""
+NEWS, MUCH_NEWS = 0.01, 0.05
+"""Tolerance and margin of an edge that the old version never crosses, so that its latency can't say how much is much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ class Latency:
     def _part(
         self, course: Course, at: int, edge: str, sides: tuple[Block, Block]
     ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        if any(edge not in side.sums for side in sides):
+            return course.against[at], course.favour[
+                at
+            ]  # another histogram: nobody knows what lies above this edge
         slow = 1.0 - rate_below(course.memory, edge)
         new, old = (Units.counted(side.n, side.sums.get(edge, 0.0)) for side in sides)
         return stepped(
@@ -85,12 +91,20 @@ class Latency:
         return course._replace(
             against=((0.0,) * len(RISES),) * len(chosen),
             favour=((1.0,),) * len(chosen),
-            fixed={edge: fixed[edge] for edge in chosen}
-            | {edge + PROMOTING: promoting[edge] for edge in chosen},
+            fixed=_at_least(below, {edge: fixed[edge] for edge in chosen}, NEWS)
+            | _at_least(below, {edge + PROMOTING: promoting[edge] for edge in chosen}, MUCH_NEWS),
         )
 
 
 PROMOTING = " promote"
+
+
+def _at_least(below: Sums, found: dict[str, float], least: float) -> dict[str, float]:
+    """Margins of edges, no smaller than ``least`` where next to nothing lies above one."""
+    return {
+        name: max(margin, least) if 1.0 - below[name.removesuffix(PROMOTING)] <= SLOWEST else margin
+        for name, margin in found.items()
+    }
 
 
 def edges(fixed: Sums) -> tuple[str, ...]:

@@ -36,13 +36,16 @@ class Standing(NamedTuple):
     good: tuple[float | None, ...]
     """E-values against "worse by the margin"; None for a guard that can't promote."""
     weights: tuple[float, ...]
+    """Parts of the error budget; 0 where a criterion is observed only."""
+    holding: tuple[bool, ...]
+    """Which criteria may only hold."""
     split: float
     """The e-value against "callers are split as configured"."""
 
     @property
     def against(self) -> float:
         """All metrics together; it takes the candidate out from ``Budget.against`` on."""
-        return sum([weight * e for weight, e in zip(self.weights, self.worse, strict=True)])
+        return sum(self._parts())
 
     def rolls_back(self, budget: Budget) -> bool:
         """Whether the candidate goes."""
@@ -50,9 +53,15 @@ class Standing(NamedTuple):
 
     def blamed(self, budget: Budget) -> tuple[int, ...]:
         """Which criteria to blame: all that suffice alone; else the one that weighs most."""
-        parts = [weight * e for weight, e in zip(self.weights, self.worse, strict=True)]
+        parts = self._parts()
         alone = tuple(at for at, part in enumerate(parts) if part >= budget.against)
         return alone or (max(range(len(parts)), key=parts.__getitem__),)
+
+    def _parts(self) -> list[float]:
+        return [
+            0.0 if holds else weight * e
+            for weight, e, holds in zip(self.weights, self.worse, self.holding, strict=True)
+        ]
 
     def lacking(self, needed: float) -> tuple[int, ...]:
         """Criteria that don't let the candidate advance: too little evidence, or a guard that leans against it."""
@@ -74,5 +83,6 @@ def standing(criteria: Sequence[Criterion], trial: Trial) -> Standing:
         worse=tuple([course.worse for course in trial.courses]),
         good=tuple([course.good for course in trial.courses]),
         weights=tuple([criterion.weight for criterion in criteria]),
+        holding=tuple([criterion.holds for criterion in criteria]),
         split=exp(trial.split.won),
     )

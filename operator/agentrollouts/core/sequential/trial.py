@@ -36,6 +36,8 @@ class Criterion(NamedTuple):
     name: str
     measure: Measure
     weight: float
+    holds: bool = False
+    """It may hold a candidate and never takes it out: a change that isn't a fault in itself."""
 
 
 class Reading(NamedTuple):
