@@ -93,7 +93,7 @@ class Stage:
     advisor: FakeAdvisor = field(default_factory=FakeAdvisor)
     source: FakeSource = field(init=False)
     operator: Operator = field(init=False)
-    _counts: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
+    _counts: dict[tuple[str, ...], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.source = FakeSource(now=self.clock.now)
@@ -141,8 +141,23 @@ class Stage:
             for outcome, n in (("success", good), ("failure", (bad or {}).get(version, 0))):
                 self._count(agent, version, cohort, outcome, n)
 
+    def sessions(self, good: int = 10, bad: Mapping[str, int] | None = None, agent: str = "support") -> None:
+        """Every arm of the route closes sessions of one task: ``good`` successes, and failures by version."""
+        route = self.cluster.objects.get(("AgentRoute", "shop", agent))
+        for arm in route["spec"]["arms"] if route else ():
+            version, cohort, worse = arm["version"], arm["cohort"], (bad or {}).get(arm["version"], 0)
+            self._add(agent, version, cohort, "agent_sessions_closed_total", good + worse, reason="explicit")
+            for metric in (
+                "agent_session_success_fraction_total",
+                "agent_session_success_fraction_squares_total",
+            ):
+                self._add(agent, version, cohort, metric, good)
+
     def _count(self, agent: str, version: str, cohort: str, outcome: str, n: int) -> None:
-        key = (agent, version, cohort, outcome)
+        self._add(agent, version, cohort, "agent_tasks_total", n, outcome=outcome)
+
+    def _add(self, agent: str, version: str, cohort: str, metric: str, n: int, **more: str) -> None:
+        key = (agent, version, cohort, metric, *more.values())
         self._counts[key] = self._counts.get(key, 0.0) + n
         labels = {
             "namespace": "shop",
@@ -152,9 +167,7 @@ class Stage:
             "pod": f"{version}-0",
         }
         at = self.clock.now().timestamp()
-        self.source.sample(
-            "agent_tasks_total", labels | {"outcome": outcome}, time=at, value=self._counts[key]
-        )
+        self.source.sample(metric, labels | more, time=at, value=self._counts[key])
 
     def status(self, agent: str = "support") -> dict[str, Any]:
         """The Rollout's status as users see it."""

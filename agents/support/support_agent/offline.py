@@ -28,6 +28,8 @@ from support_agent.reply import STATUSES, TOPICS, Label
 
 _CALLS: Final = 2
 """Model calls of a usual task: one that chooses a tool, one that answers."""
+_HOURS: Final = "When are you open?"
+"""A question that the FAQ answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,18 @@ class OfflineModel:
         step = self._next(prompt, returns)
         if step.tool_name == _ANSWER:
             step = ToolCallPart(info.output_tools[0].name, step.args)
-        return ModelResponse(parts=[step])
+        detour = not returns and step.tool_name == "lookup_order" and self.detours(prompt)
+        return ModelResponse(
+            parts=[step, ToolCallPart("search_faq", {"question": _HOURS})] if detour else [step]
+        )
 
     def errs(self, prompt: str) -> bool:
         """Whether this question gets a wrong answer from this version."""
         return chance(self.seed, "wrong", self.version, prompt) * 100 < self.profile.wrong_percent
+
+    def detours(self, prompt: str) -> bool:
+        """Whether this version searches the FAQ before it answers this question about an order."""
+        return chance(self.seed, "detour", self.version, prompt) * 100 < self.profile.detour_percent
 
     def _next(self, prompt: str, returns: Mapping[str, ToolReturnPart]) -> ToolCallPart:
         intent, wrong = intent_of(prompt), self.errs(prompt)

@@ -93,9 +93,10 @@ def agent_version(sample: Sample, *, image: str = IMAGE, code_digest: str = "") 
 
 def _model(profile: Profile) -> dict[str, Any]:
     words = {
-        name: f"{value:g}" if isinstance(value, float) else value for name, value in asdict(profile).items()
+        name: f"{value:g}" if isinstance(value, float) else value
+        for name, value in asdict(profile).items()
+        if value or name == "wrong_percent"
     }
-    words = {name: value for name, value in words.items() if value}
     part = {"provider": "offline", "name": f"offline-{words.pop('name')}", "parameters": words}
     return {"digest": _digest(part), **part}
 

@@ -68,6 +68,16 @@ async def test_the_whole_loop_fails_exactly_where_the_model_errs(profile, versio
 
 
 @pytest.mark.asyncio
+async def test_a_detour_uses_another_tool_and_changes_no_answer():
+    usual, detouring = await desks(200), await desks(200, SUPPORT_DETOUR_PERCENT="50")
+    searched = [desk for desk in detouring if sum(call == "search_faq" for call, _ in desk.tool_calls)]
+    plain = [desk for desk in usual if sum(call == "search_faq" for call, _ in desk.tool_calls)]
+    assert 20 <= len(searched) - len(plain) <= 80
+    assert all(ok for desk in searched for call, ok in desk.tool_calls if call == "search_faq")
+    assert failures(usual) == failures(detouring)
+
+
+@pytest.mark.asyncio
 async def test_errors_are_those_of_text_and_version():
     env = {"SUPPORT_WRONG_PERCENT": "30"}
     first = failures(await desks(100, AGENT_VERSION="1.0.0", **env))
