@@ -23,6 +23,9 @@ SIZES = [(1, 1), (1, 3), (2, 2), (3, 1)]
 Sides = tuple[Sequence[Session], Sequence[Session]]
 
 
+WHOLE = ((1.0,),)
+
+
 def fresh(block: int) -> float:
     return 0.7 if block == 1 else 0.2 / (block * (block - 1))
 
@@ -37,18 +40,19 @@ class Mean:
 
 
 def mean_after(measure: Measure, course: Course, sides: Sides) -> Mean:
-    """Over everything that can come of the sessions of both sides."""
-    against, favour, number = [0.0] * len(course.against), [0.0] * len(course.favour), course.blocks
+    """Over everything that can come of the sessions of both sides. A bet that hasn't begun holds its whole stake."""
+    held = course.favour or WHOLE
+    against, favour, number = [0.0] * len(course.against), [0.0] * len(held), course.blocks
     for p, candidate in blocks(sides[0]):
         for q, old in blocks(sides[1]):
             after = measure.folded(course, candidate, old)
             number = after.blocks
             against = [m + p * q * sum(part) for m, part in zip(against, after.against, strict=True)]
-            favour = [m + p * q * sum(part) for m, part in zip(favour, after.favour, strict=True)]
+            favour = [m + p * q * sum(part) for m, part in zip(favour, after.favour or WHOLE, strict=True)]
     return Mean(
         number - course.blocks,
         list(zip((sum(part) for part in course.against), against, strict=True)),
-        list(zip((sum(part) for part in course.favour), favour, strict=True)),
+        list(zip((sum(part) for part in held), favour, strict=True)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from agentrollouts.core.sequential.measure import Block
 from agentrollouts.core.sequential.mix import Mix
 from agentrollouts.core.sequential.success import Success
 from agentrollouts.core.sequential.trial import Cohorts, Criterion, Reading, Trial, begun, looked
@@ -14,7 +15,7 @@ SUCCESS = (Criterion("success", Success(), 1.0),)
 
 def reading(n: float, total: float, assigned: float = 0.0) -> Reading:
     """Whole sessions."""
-    return Reading(n, ({"total": total, "squares": total},), assigned)
+    return Reading((Block(n, {"total": total, "squares": total}),), assigned)
 
 
 def cohorts(*each: tuple[float, float]) -> Cohorts:
@@ -64,7 +65,7 @@ def test_control_alone_is_the_comparator_once_the_cohorts_differ() -> None:
     same_control = looked(SUCCESS, trial, now)
     other_stable = looked(SUCCESS, trial, now._replace(stable=reading(900, 195)))
     assert same_control.courses == other_stable.courses
-    assert looked(SUCCESS, trial, now._replace(control=trial.seen.control)).courses == trial.courses
+    assert looked(SUCCESS, trial, now._replace(control=Reading((trial.seen[0].control,)))).courses == trial.courses
 
 
 def test_lost_sums_are_no_evidence_and_are_not_counted_again() -> None:
@@ -82,12 +83,12 @@ def test_a_name_that_vanishes_is_a_sum_that_was_lost() -> None:
     tools = (Criterion("tools", Mix(), 1.0),)
 
     def at(n: float, **sums: float) -> Cohorts:
-        return Cohorts(*(Reading(n, (sums,)) for _ in range(3)))
+        return Cohorts(*(Reading((Block(n, sums),)) for _ in range(3)))
 
     trial = looked(tools, begun(tools, at(0)), at(9, ask=5.0, buy=4.0))
     lost = looked(tools, trial, at(12, ask=8.0))
     assert lost.courses == trial.courses
-    assert lost.seen.candidate.n == 12
+    assert lost.seen[0].candidate.n == 12
 
 
 def test_sums_above_their_sessions_wait_for_the_next_look() -> None:
