@@ -22,6 +22,7 @@ def written(trial: Trial) -> str:
         ],
         "alike": trial.alike,
         "apart": trial.apart,
+        "alone": trial.alone,
         "split": trial.split,
         "assigned": trial.assigned,
     }
