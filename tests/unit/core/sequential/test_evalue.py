@@ -150,3 +150,12 @@ def test_the_rest_of_units_is_what_they_miss() -> None:
     missing = [1 - x for x in fractions]
     assert units.rest() == pytest.approx((4, sum(missing), sum(x * x for x in missing)), rel=1e-12)
     assert units.plus(units) == pytest.approx((8, 2 * sum(fractions), 2 * sum(x * x for x in fractions)))
+
+
+@pytest.mark.parametrize("margin", [0.999, 0.9995, 1.0])
+def test_a_margin_of_everything_is_a_margin_still(margin: float) -> None:
+    """Only a candidate that always fails, against an old version that never does, is worse by it."""
+    bet = Bet(0.9, 0.9)
+    assert good(bet, margin, Units(1, 0, 0), Units(1, 1, 1)) <= 0.0
+    assert good(bet, margin, Units(8, 7, 7), Units(80, 70, 70)) > 3.0
+    assert worse(bet, margin, Units(8, 0, 0), Units(80, 80, 80)) == 0.0
