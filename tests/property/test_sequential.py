@@ -17,6 +17,7 @@ from agentrollouts.core.sequential.events import Events
 from agentrollouts.core.sequential.latency import Latency
 from agentrollouts.core.sequential.measure import Block, Sums
 from agentrollouts.core.sequential.mix import Mix
+from agentrollouts.core.sequential.record import read, written
 from agentrollouts.core.sequential.standing import standing
 from agentrollouts.core.sequential.success import Success
 from agentrollouts.core.sequential.trial import Cohorts, Criterion, Reading, Trial, begun, looked
@@ -217,6 +218,9 @@ def test_the_state_of_a_thousand_looks_is_bounded() -> None:
         now = Cohorts(*map(reading, (1.0 * look, 40.0 + look, 400.0 + 18.0 * look)))
         trial = looked(CRITERIA, trial, now, SHARES)
         sizes.append(sum(1 for _ in numbers(trial)))
+    text = written(trial)
+    assert len(text) < 65_536 / 2  # names may be twice as long
+    assert read(text, CRITERIA) == trial
     assert trial.courses[0].blocks == 1000
     assert len(set(sizes[9:])) == 1
     assert sizes[-1] < 700

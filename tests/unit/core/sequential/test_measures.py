@@ -275,11 +275,6 @@ def test_latency_says_nothing_for_a_candidate_until_the_old_version_is_known() -
     assert Mix().begun(few).good is None
 
 
-def test_latency_without_a_finite_edge_lets_nothing_pass() -> None:
-    course = LATENCY.begun(added([{"+Inf": 1.0}] * 100))
-    assert LATENCY.folded(course, added([{"+Inf": 1.0}]), added([{"+Inf": 1.0}])).good == 1.0
-
-
 def test_wealth_that_is_beyond_numbers_stays_a_number() -> None:
     """A candidate that fails ten million times loses its wealth, or wins as much as is told apart, and never turns into NaN."""
     best, worst = (Block(1e7, {"total": n, "squares": n}) for n in (1e7, 0.0))
