@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from agentrollouts.core.sequential.cost import Cost
 from agentrollouts.core.sequential.events import Events
 from agentrollouts.core.sequential.latency import Latency
-from agentrollouts.core.sequential.measure import Sums
+from agentrollouts.core.sequential.measure import Block, Sums
 from agentrollouts.core.sequential.mix import Mix
+from agentrollouts.core.sequential.record import read, written
 from agentrollouts.core.sequential.standing import standing
 from agentrollouts.core.sequential.success import Success
 from agentrollouts.core.sequential.trial import Cohorts, Criterion, Reading, Trial, begun, looked
@@ -38,34 +39,43 @@ Step = tuple[Reading, Reading, Reading]
 
 @st.composite
 def gains(draw: st.DrawFn, most: int = 4, tools: Sequence[str] = TOOLS) -> Reading:
-    """Some sessions, with fractions that may be all success, all failure, or next to nothing."""
-    n = draw(st.integers(0, most) | st.sampled_from((0, 1)))
+    """Some units of each criterion, with fractions that may be all success, all failure, or next to nothing.
+
+    Counters are flushed one by one, so criteria needn't have seen the same number of units.
+    """
+    count = st.integers(0, most) | st.sampled_from((0, 1))
+    n = draw(count)
+    each = draw(st.just((n,) * 5) | st.tuples(*[count] * 5))
     part = st.sampled_from((0.0, 1e-9, 0.001, 0.5, 1.0)) | st.floats(0.0, 1.0)
     mean = draw(part)
-    total = n * mean
-    below = [n * share for share in sorted(draw(st.tuples(part, part, part)))]
+    below = sorted(draw(st.tuples(part, part, part)))
     weights = [draw(st.floats(0.01, 1.0)) for _ in tools]
+    sums: tuple[Sums, ...] = (
+        {"total": mean, "squares": mean * draw(st.floats(mean, 1.0))},
+        {"total": mean / 2, "squares": mean / 2 * mean},
+        {"total": draw(part)},
+        dict(zip(EDGES, (*below, 1.0), strict=True)),
+        {name: weight / sum(weights) for name, weight in zip(tools, weights, strict=True)},
+    )
     return Reading(
-        float(n),
-        (
-            {"total": total, "squares": total * draw(st.floats(mean, 1.0))},
-            {"total": total / 2, "squares": total / 2 * mean},
-            {"total": n * draw(part)},
-            dict(zip(EDGES, (*below, float(n)), strict=True)),
-            {name: n * weight / sum(weights) for name, weight in zip(tools, weights, strict=True)}
-            if n
-            else {},
+        tuple(
+            Block(float(n), {name: n * share for name, share in means.items()} if n else {})
+            for n, means in zip(each, sums, strict=True)
         ),
         float(draw(st.integers(0, 2 * most))),
     )
 
 
 def plus(one: Reading, other: Reading) -> Reading:
-    def both(first: Sums, second: Sums) -> Sums:
-        return {name: first.get(name, 0.0) + second.get(name, 0.0) for name in {**first, **second}}
+    def both(first: Block, second: Block) -> Block:
+        names = {**first.sums, **second.sums}
+        return Block(
+            first.n + second.n,
+            {name: first.sums.get(name, 0.0) + second.sums.get(name, 0.0) for name in names},
+        )
 
-    sums = tuple(both(a, b) for a, b in zip(one.sums, other.sums, strict=True))
-    return Reading(one.n + other.n, sums, one.assigned + other.assigned)
+    sides = tuple(both(a, b) for a, b in zip(one.sides, other.sides, strict=True))
+    return Reading(sides, one.assigned + other.assigned)
 
 
 def running(steps: Sequence[Step], start: Cohorts) -> Iterator[Cohorts]:
@@ -83,7 +93,7 @@ def told(looks: Sequence[Cohorts], start: Cohorts) -> Trial:
     return trial
 
 
-EMPTY = Reading(0.0, ({},) * len(CRITERIA))
+EMPTY = Reading((Block(0.0, {}),) * len(CRITERIA))
 START = Cohorts(EMPTY, EMPTY, EMPTY)
 ONE = st.tuples(gains(), gains(), gains(most=40))
 STEPS = st.lists(ONE, max_size=8)
@@ -92,17 +102,19 @@ HUGE = st.lists(st.tuples(*[gains(most=10_000_000)] * 3), max_size=6)
 
 def numbers(trial: Trial) -> Iterator[float]:
     """Everything that is kept of a trial."""
-    for reading in trial.seen:
-        yield from (
-            reading.n,
-            reading.assigned,
-            *(amount for sums in reading.sums for amount in sums.values()),
-        )
+    for side in (side for sides in trial.seen for side in sides):
+        yield from (side.n, *side.sums.values())
     for course in trial.courses:
         yield float(course.blocks)
         yield from (held for part in (*course.against, *course.favour) for held in part)
         yield from (*course.memory.values(), *course.fixed.values())
     yield from (*trial.alike, trial.split.won, *trial.split.shares, *trial.split.assigned, *trial.assigned)
+
+
+def closed(trial: Trial) -> Cohorts:
+    """The sums at the end of each criterion's last block, as a look would see them."""
+    cohorts = zip(*trial.seen, strict=True)
+    return Cohorts(*(Reading(sides, n) for sides, n in zip(cohorts, trial.assigned, strict=True)))
 
 
 def wealth(trial: Trial) -> list[float]:
@@ -147,7 +159,7 @@ def test_a_missed_scrape_makes_one_block_of_two(steps: list[Step], data: st.Data
     merged = [*steps[:at], tuple(map(plus, steps[at], steps[at + 1])), *steps[at + 2 :]]
     missed, together = told(looks[:at] + looks[at + 1 :], START), told(list(running(merged, START)), START)
     assert wealth(missed) == pytest.approx(wealth(together), rel=1e-6, abs=1e-12)
-    assert missed.courses[0].blocks == together.courses[0].blocks
+    assert [course.blocks for course in missed.courses] == [course.blocks for course in together.courses]
 
 
 @given(steps=STEPS, quiet=st.integers(0, 2))
@@ -160,7 +172,7 @@ def test_looks_at_which_one_side_has_nothing_only_make_the_next_block_larger(
     silent = [
         tuple(EMPTY if (at == 0) == (quiet > 0) else gained for at, gained in enumerate(one)) for one in steps
     ]
-    looks = list(running(silent, start.seen))
+    looks = list(running(silent, closed(start)))
     trial = start
     for now in looks:
         trial = looked(CRITERIA, trial, now)
@@ -173,13 +185,16 @@ def test_looks_at_which_one_side_has_nothing_only_make_the_next_block_larger(
 def test_history_that_is_lost_is_no_evidence(steps: list[Step], lost: int, part: float) -> None:
     looks = list(running(steps, START))
     before = told(looks, START)
-    shrunk = looks[-1][lost]
-    fewer = Reading(shrunk.n * part, tuple({k: v * part for k, v in sums.items()} for sums in shrunk.sums))
+    shrunk = looks[-1][lost].sides
+    fewer = Reading(
+        tuple(Block(side.n * part, {k: v * part for k, v in side.sums.items()}) for side in shrunk)
+    )
     now = looks[-1]._replace(**{looks[-1]._fields[lost]: fewer})
     after = looked(CRITERIA, before, now)
-    if before.seen[lost].n > fewer.n + 1.0:
-        assert after.courses == before.courses
-        assert after.seen == now
+    for at in range(len(CRITERIA)):
+        if before.seen[at][lost].n > fewer.sides[at].n + 1.0:
+            assert after.courses[at] == before.courses[at]
+            assert after.seen[at] == now.sides(at)
     assert looked(CRITERIA, after, now).courses == after.courses
 
 
@@ -189,23 +204,23 @@ def test_the_state_of_a_thousand_looks_is_bounded() -> None:
     tools = [f"tool-{at}" for at in range(64)]
 
     def reading(n: float) -> Reading:
-        return Reading(
-            n,
-            (
-                {"total": 0.9 * n, "squares": 0.85 * n},
-                {"total": 0.2 * n, "squares": 0.06 * n},
-                {"total": 0.01 * n},
-                {edge: n * (1.0 - 0.5 ** (at + 1)) if edge != "+Inf" else n for at, edge in enumerate(edges)},
-                dict.fromkeys(tools, n / 64),
-            ),
-            n,
+        sums: tuple[Sums, ...] = (
+            {"total": 0.9 * n, "squares": 0.85 * n},
+            {"total": 0.2 * n, "squares": 0.06 * n},
+            {"total": 0.01 * n},
+            {edge: n * (1.0 - 0.5 ** (at + 1)) if edge != "+Inf" else n for at, edge in enumerate(edges)},
+            dict.fromkeys(tools, n / 64),
         )
+        return Reading(tuple(Block(n, each) for each in sums), n)
 
     trial, sizes = begun(CRITERIA, Cohorts(*map(reading, (0.0, 40.0, 400.0)))), []
     for look in range(1, 1001):
         now = Cohorts(*map(reading, (1.0 * look, 40.0 + look, 400.0 + 18.0 * look)))
         trial = looked(CRITERIA, trial, now, SHARES)
         sizes.append(sum(1 for _ in numbers(trial)))
+    text = written(trial)
+    assert len(text) < 65_536 / 2  # names may be twice as long
+    assert read(text, CRITERIA) == trial
     assert trial.courses[0].blocks == 1000
     assert len(set(sizes[9:])) == 1
     assert sizes[-1] < 700

@@ -27,6 +27,8 @@ NOTHING = 1e-9
 """A sum of fractions below this is a rounding error of nothing."""
 MOST = 0.95
 """Of the largest stake that keeps every factor positive."""
+WIDEST = 0.999
+"""Of the margins that are tested. Who allows more than that is held to this, which never promotes more often."""
 ROOM = 1e-4
 """By how much a failing unit's size exceeds every rate of failure that it has to explain."""
 
@@ -106,6 +108,7 @@ def log_worse(bet: Bet, tolerance: float, block: Pair) -> float:
 
 def log_good(bet: Bet, margin: float, block: Pair) -> float:
     """Against "the candidate succeeds at least ``margin`` less often". A large one: let it advance."""
+    margin = min(margin, WIDEST)
     if bet.candidate - bet.old <= -margin:
         return 0.0
     new, old, stake = _null(bet, margin, block.good.n, block.old_bad.n)

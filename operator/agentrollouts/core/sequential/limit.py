@@ -13,7 +13,8 @@ from agentrollouts.core.sequential.wealth import laid
 RISES = (0.01, 0.02, 0.05, 0.10, 0.25, 0.60)
 """How far above the limit it might be: one bet each."""
 WEIGHTS = (1 / 6,) * 6
-LOWEST, HIGHEST = 0.001, 0.99
+LOWEST = 0.001
+"""What a smaller limit is tested as. There is no such bound above: a limit tested as a smaller one would be exceeded in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ class Limit:
         return Course(blocks=number, against=(laid(course.against[0], number, WEIGHTS, logs),))
 
     def _log(self, rise: float, bad: Mass) -> float:
-        centre = min(HIGHEST, max(LOWEST, self.most))
+        centre = max(LOWEST, self.most)
+        if centre >= 1.0:
+            return 0.0  # nothing exceeds it
         expected = min(1.0, centre + rise)
         rate = min(MOST / centre, (expected - centre) / (centre * (1.0 - centre)))
         n, weight, at = bad

@@ -1,4 +1,8 @@
-"""A trial as text, for the status: short, exact to the last bit, and refused whole when any of it can't be read."""
+"""A trial as text, for the status: short, exact to the last bit, and refused whole when any of it was damaged.
+
+A digit that was lost would still be a number, so the text begins with a checksum. It is one against accidents: who may write
+the status may write evidence.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,16 @@ import json
 import math
 from collections.abc import Sequence
 from typing import Any
+from zlib import crc32
 
-from agentrollouts.core.sequential.measure import Block, Course
+from agentrollouts.core.sequential.latency import Latency
+from agentrollouts.core.sequential.measure import Block, Course, Measure
+from agentrollouts.core.sequential.mix import Mix
 from agentrollouts.core.sequential.split import Split
-from agentrollouts.core.sequential.trial import Criterion, Sides, Trial
+from agentrollouts.core.sequential.trial import Cohorts, Criterion, Sides, Trial
+
+SOME = Block(100.0, {})
+CHECKSUM = 8
 
 
 def written(trial: Trial) -> str:
@@ -22,20 +32,51 @@ def written(trial: Trial) -> str:
         ],
         "alike": trial.alike,
         "apart": trial.apart,
+        "alone": trial.alone,
         "split": trial.split,
         "assigned": trial.assigned,
     }
-    return json.dumps(parts, separators=(",", ":"))
+    body = json.dumps(parts, separators=(",", ":"))
+    return _checksum(body) + body
 
 
 def read(text: str, criteria: Sequence[Criterion]) -> Trial | None:
-    """The trial that was written; None if it isn't one of these criteria, or isn't one at all."""
+    """The trial that was written; None if these criteria can't go on with it, or it isn't one at all.
+
+    Criteria of the same kinds with other numbers can go on with it; whether they may is for the caller to know.
+    """
     try:
-        parts = json.loads(text, parse_constant=_refused)
-        trial = _trial(parts)
-    except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        if _checksum(text[CHECKSUM:]) != text[:CHECKSUM]:
+            return None
+        trial = _trial(json.loads(text[CHECKSUM:], parse_constant=_refused))
+        return trial if _fits(trial, criteria) else None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return None
-    return trial if len(trial.courses) == len(trial.seen) == len(criteria) else None
+
+
+def _checksum(body: str) -> str:
+    return f"{crc32(body.encode()):0{CHECKSUM}x}"
+
+
+def _fits(trial: Trial, criteria: Sequence[Criterion]) -> bool:
+    """Raises what its measure raises where a course isn't one of it."""
+    return (
+        len(trial.seen) == len(trial.courses) == len(trial.alone) == len(criteria)
+        and len(trial.assigned) == len(Cohorts._fields)
+        and len(trial.split.shares) == len(trial.split.assigned)
+        and all(
+            _goes_on(criterion.measure, course)
+            for criterion, course in zip(criteria, trial.courses, strict=True)
+        )
+    )
+
+
+def _goes_on(measure: Measure, course: Course) -> bool:
+    """Whether a course is one of this measure: it remembers the same things, and another block can be folded into it."""
+    measure.folded(course, SOME, SOME)
+    mine = measure.begun(Block(0.0, {})).memory.keys()
+    open_ended = isinstance(measure, (Latency, Mix))  # they remember an amount for each name as well
+    return mine <= course.memory.keys() if open_ended else mine == course.memory.keys()
 
 
 def _trial(parts: Any) -> Trial:
@@ -45,7 +86,8 @@ def _trial(parts: Any) -> Trial:
         seen=tuple(Sides(*(Block(_number(n), _sums(sums)) for n, sums in sides)) for sides in parts["seen"]),
         courses=tuple(_course(course) for course in parts["courses"]),
         alike=(worse, better),
-        apart=parts["apart"] is True,
+        apart=_flag(parts["apart"]),
+        alone=tuple(_flag(part) for part in parts["alone"]),
         split=Split(_number(won), _numbers(shares), _numbers(counted)),
         assigned=_numbers(parts["assigned"]),
     )
@@ -74,6 +116,12 @@ def _number(part: Any) -> float:
     if isinstance(part, bool) or not isinstance(part, (int, float)) or not math.isfinite(part):
         raise ValueError(f"expected a number, got {part!r}")
     return float(part)
+
+
+def _flag(part: Any) -> bool:
+    if not isinstance(part, bool):
+        raise ValueError(f"expected true or false, got {part!r}")
+    return part
 
 
 def _refused(name: str) -> float:

@@ -1,7 +1,7 @@
 """The test of a whole rollout: blocks are closed as sessions come in, and every metric's test takes its part of each.
 
 The comparator is the old version wherever it serves, the control cohort and the rest, which halves what a rollback needs. That
-rests on both being alike; a test of its own watches whether they are, and from the block after it says they aren't, the
+rests on both being alike; a test of its own watches whether they are, and in blocks that begin after it says they aren't, the
 control cohort alone is the comparator.
 
 All metrics share one error budget: the wealth of each counts with its weight, and their sum reaching 1/alpha takes the
@@ -82,6 +82,8 @@ class Trial(NamedTuple):
     """Wealth of the bets that the control cohort is worse than stable, and the other way round."""
     apart: bool = False
     """Control and stable have been found to differ."""
+    alone: tuple[bool, ...] = ()
+    """By criterion: whether its open block is compared with the control cohort alone."""
     split: Split = Split()
     assigned: tuple[float, ...] = ()
     """Keys assigned by cohort at the last look."""
@@ -95,7 +97,7 @@ def begun(criteria: Sequence[Criterion], history: Cohorts, now: Cohorts | None =
     now = history if now is None else now
     courses = [criterion.measure.begun(history.sides(at).old) for at, criterion in enumerate(criteria)]
     seen = tuple([now.sides(at) for at in range(len(criteria))])
-    return Trial(seen, tuple(courses), assigned=_assigned(now))
+    return Trial(seen, tuple(courses), alone=(False,) * len(seen), assigned=_assigned(now))
 
 
 def looked(criteria: Sequence[Criterion], trial: Trial, now: Cohorts, shares: Sequence[float] = ()) -> Trial:
@@ -106,34 +108,41 @@ def looked(criteria: Sequence[Criterion], trial: Trial, now: Cohorts, shares: Se
     last look; empty: they changed, or aren't known.
     """
     trial = _split(trial, now, shares)
+    watching = next(
+        (at for at, criterion in enumerate(criteria) if isinstance(criterion.measure, Success)), None
+    )
     for at, criterion in enumerate(criteria):
-        trial = _closed(trial, at, criterion, now.sides(at))
+        trial = _closed(trial, at, criterion, now.sides(at), watches=at == watching)
     return trial
 
 
-def _closed(trial: Trial, at: int, criterion: Criterion, now: Sides) -> Trial:
-    """With one criterion's block closed, if it is full."""
+def _closed(trial: Trial, at: int, criterion: Criterion, now: Sides, *, watches: bool) -> Trial:
+    """With one criterion's block closed, if it is full. The one that ``watches`` over the cohorts says if they differ."""
     then = trial.seen[at]
     candidate, control, stable = (side.n - before.n for side, before in zip(now, then, strict=True))
     if min(candidate, control, stable) < -ROUNDING:
-        return trial._replace(
-            seen=_put(trial.seen, at, now)
-        )  # sums that were lost begin anew; none is counted twice
-    if candidate < 1.0 or (control if trial.apart else control + stable) < 1.0:
+        return _next(trial, at, now)  # sums that were lost begin anew; none is counted twice
+    alone = trial.alone[at]
+    if candidate < 1.0 or (control if alone else control + stable) < 1.0:
         return trial
     block = Sides(*[_since(before, side) for before, side in zip(then, now, strict=True)])
     if any(_torn(side) for side in block):
         return trial  # read while they changed; the next look sees all of it
-    trial = trial._replace(seen=_put(trial.seen, at, now))
     if any(_shrunk(side) for side in block):
-        return trial
+        return _next(trial, at, now)
     course = trial.courses[at]
-    # NB: whom a block is compared with is settled before it; the guard speaks for the next one.
-    old = block.control if trial.apart else block.old
-    if isinstance(criterion.measure, Success):
+    # NB: whom a block is compared with is settled before it begins. Another criterion's guard has seen the same sessions.
+    old = block.control if alone else block.old
+    if watches:
         trial = _guarded(trial, course, block)
+    courses = _put(trial.courses, at, criterion.measure.folded(course, block.candidate, old))
+    return _next(trial._replace(courses=courses), at, now)
+
+
+def _next(trial: Trial, at: int, now: Sides) -> Trial:
+    """With a criterion's next block begun."""
     return trial._replace(
-        courses=_put(trial.courses, at, criterion.measure.folded(course, block.candidate, old))
+        seen=_put(trial.seen, at, now), alone=_put(trial.alone, at, trial.apart)
     )
 
 
@@ -146,7 +155,10 @@ def _split(trial: Trial, now: Cohorts, shares: Sequence[float]) -> Trial:
 
 
 def _guarded(trial: Trial, course: Course, block: Sides) -> Trial:
-    """The watch over control and stable, on success."""
+    """The watch over control and stable, on success.
+
+    One criterion's alone: what two say about the same sessions depends on each other, and may not be multiplied.
+    """
     if trial.apart or min(block.control.n, block.stable.n) < 1.0:
         return trial
     bets = drops(Memory(**course.memory), 0.0)[1:5:2]

@@ -7,6 +7,7 @@ from itertools import product
 from math import prod
 from random import Random
 
+from agentrollouts.core.sequential.evalue import Bet, Mass, Pair, log_good, log_larger, log_worse
 from agentrollouts.core.sequential.measure import Block
 from agentrollouts.core.sequential.units import Units
 
@@ -84,3 +85,21 @@ def nulls(chance: Random, count: int, ratio: float, margin: float) -> Iterator[t
         b = least + part * (most - least)
         a = min(1.0, max(0.0, ratio * b + margin))
         yield (a * chance.random() if at % 3 == 2 else a), b
+
+
+def larger(
+    stake: float, centres: tuple[float, float], first: Units, second: Units, *, ratio: float = 1.0
+) -> float:
+    """``log_larger`` of the units themselves; ``centres`` are (m_a, m_b)."""
+    here, there = centres
+    return log_larger(stake, (here, 1.0 - there), Mass.of(first), Mass.of(second.rest()), ratio=ratio)
+
+
+def worse(bet: Bet, tolerance: float, candidate: Units, old: Units) -> float:
+    """``log_worse`` of the units themselves."""
+    return log_worse(bet, tolerance, Pair.of(candidate, old))
+
+
+def good(bet: Bet, margin: float, candidate: Units, old: Units) -> float:
+    """``log_good`` of the units themselves."""
+    return log_good(bet, margin, Pair.of(candidate, old))

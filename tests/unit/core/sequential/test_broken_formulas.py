@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from math import exp, lgamma, log, log1p
 from random import Random
 
-from agentrollouts.core.sequential.evalue import Bet, log_good, log_larger, log_worse
-from agentrollouts.core.sequential.nulls import Rates, nearest_null
+from agentrollouts.core.sequential.evalue import Bet
+from agentrollouts.core.sequential.nulls import nearest_null
 from agentrollouts.core.sequential.units import Units
-from tests.unit.core.sequential.chances import Unit, outcomes, side
+from tests.unit.core.sequential.chances import Unit, good, larger, outcomes, side, worse
 
 FOUND = 1.001
-BET = Bet(Rates(0.5, 0.9))
+BET = Bet(0.5, 0.9)
 Log = Callable[[Units, Units], float]
 
 
@@ -59,7 +59,7 @@ def best(units: Units) -> float:
 
 def test_the_formula_written_once_more_is_valid() -> None:
     assert largest(bound(best)) <= 1 + 1e-9
-    assert largest(lambda a, b: log_worse(BET, 0.0, a, b)) <= 1 + 1e-9
+    assert largest(lambda a, b: worse(BET, 0.0, a, b)) <= 1 + 1e-9
 
 
 def test_stakes_that_are_not_tied() -> None:
@@ -101,13 +101,13 @@ def test_a_touching_point_beyond_the_squares_with_squares_too_small_for_it() -> 
 
 
 def test_a_margin_that_is_forgotten() -> None:
-    assert largest(lambda a, b: log_worse(BET, 0.0, a, b), gap=0.05) > FOUND
-    assert largest(lambda a, b: log_good(Bet(Rates(0.9, 0.9)), 0.1, a, b), gap=0.05) > FOUND
+    assert largest(lambda a, b: worse(BET, 0.0, a, b), gap=0.05) > FOUND
+    assert largest(lambda a, b: good(Bet(0.9, 0.9), 0.1, a, b), gap=0.05) > FOUND
 
 
 def test_centres_off_the_line() -> None:
     assert largest(bound(best, centres=(0.45, 0.5))) > FOUND
-    ratio: Log = lambda a, b: log_larger(1.0, (0.5, 0.5), a, b, ratio=1.3)  # noqa: E731
+    ratio: Log = lambda a, b: larger(1.0, (0.5, 0.5), a, b, ratio=1.3)  # noqa: E731
     assert largest(ratio) > FOUND
 
 
@@ -115,21 +115,21 @@ def test_a_promotion_bet_on_the_side_of_the_null_without_the_guard() -> None:
     """The likelihood ratio then bets that the candidate is worse still, and every version that is wins it."""
 
     def log_e(candidate: Units, old: Units) -> float:
-        null = nearest_null(Rates(0.3, 0.9), 0.05, candidates=candidate.n, olds=old.n)
+        null = nearest_null(0.3, 0.9, 0.05, candidates=candidate.n, olds=old.n)
         return sum(
             units.total * log(bet / centre) + units.rest().total * log((1.0 - bet) / (1.0 - centre))
-            for units, bet, centre in ((candidate, 0.3, null.candidate), (old, 0.9, null.old))
+            for units, bet, centre in ((candidate, 0.3, null - 0.05), (old, 0.9, null))
         )
 
     assert largest(log_e, gap=0.4) > FOUND
-    guarded: Log = lambda a, b: log_good(Bet(Rates(0.3, 0.9)), 0.05, a, b)  # noqa: E731
+    guarded: Log = lambda a, b: good(Bet(0.3, 0.9), 0.05, a, b)  # noqa: E731
     assert largest(guarded, gap=0.4) <= 1 + 1e-9
 
 
 def test_a_bet_chosen_after_the_block() -> None:
     def log_e(candidate: Units, old: Units) -> float:
-        drops = (Bet(Rates(rate, 0.9)) for rate in (0.85, 0.7, 0.5, 0.2))
-        return max(log_worse(bet, 0.0, candidate, old) for bet in drops)
+        drops = (Bet(rate, 0.9) for rate in (0.85, 0.7, 0.5, 0.2))
+        return max(worse(bet, 0.0, candidate, old) for bet in drops)
 
     assert largest(log_e) > FOUND
 
@@ -141,7 +141,7 @@ def test_a_set_of_names_chosen_with_the_block_s_own_data() -> None:
     def log_e(candidate: Units, old: Units) -> float:
         swapped = candidate.total / candidate.n > old.total / old.n
         sides = (candidate.rest(), old.rest()) if swapped else (candidate, old)
-        return log_worse(Bet(Rates(0.2, 0.5)), 0.0, *sides)
+        return worse(Bet(0.2, 0.5), 0.0, *sides)
 
     assert expectation(log_e, (one, one), (one, one)) > FOUND
 

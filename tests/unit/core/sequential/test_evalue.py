@@ -12,10 +12,9 @@ from random import Random
 
 import pytest
 
-from agentrollouts.core.sequential.evalue import Bet, log_good, log_larger, log_worse
-from agentrollouts.core.sequential.nulls import Rates
+from agentrollouts.core.sequential.evalue import Bet
 from agentrollouts.core.sequential.units import Units
-from tests.unit.core.sequential.chances import EXACT, Unit, nulls, outcomes, side
+from tests.unit.core.sequential.chances import EXACT, Unit, good, larger, nulls, outcomes, side, worse
 
 SIZES = [(1, 1), (1, 3), (3, 1), (2, 2), (2, 3)]
 Log = Callable[[Units, Units], float]
@@ -51,7 +50,7 @@ def test_a_mean_that_is_not_larger_wins_nothing_on_average(
         stake = chance.choice((0.0, 0.1, 1.0, 3.0, 1e9)) * chance.random()
 
         def log_e(a: Units, b: Units, there: float = there, stake: float = stake) -> float:
-            return log_larger(stake, (ratio * there + margin, there), a, b, ratio=ratio)
+            return larger(stake, (ratio * there + margin, there), a, b, ratio=ratio)
 
         largest = max(largest, expectation(log_e, sides), expectation(counted(log_e), sides))
     assert largest <= 1 + EXACT
@@ -61,7 +60,7 @@ def some_bet(chance: Random) -> Bet:
     """Any rates, any size, also one that the rates don't allow."""
     new, old = chance.uniform(0.01, 0.99), chance.choice((chance.uniform(0.01, 0.99), 0.97))
     failing = max(1.0 - new, 1.0 - old)
-    return Bet(Rates(new, old), chance.choice((1.0, chance.uniform(failing, 1.0), chance.uniform(0.01, 1.0))))
+    return Bet(new, old, chance.choice((1.0, chance.uniform(failing, 1.0), chance.uniform(0.01, 1.0))))
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
@@ -75,7 +74,7 @@ def test_a_candidate_that_is_not_worse_is_not_taken_out_by_chance(
             bet = some_bet(chance)
 
             def log_e(a: Units, b: Units, bet: Bet = bet) -> float:
-                return log_worse(bet, tolerance, a, b)
+                return worse(bet, tolerance, a, b)
 
             values += [expectation(log_e, (new, old)), expectation(counted(log_e), (new, old))]
     assert max(values) <= 1 + EXACT
@@ -95,7 +94,7 @@ def test_a_candidate_worse_by_the_margin_is_not_promoted_by_chance(
             bet = some_bet(chance)
 
             def log_e(a: Units, b: Units, bet: Bet = bet) -> float:
-                return log_good(bet, margin, a, b)
+                return good(bet, margin, a, b)
 
             values += [expectation(log_e, (new, old)), expectation(counted(log_e), (new, old))]
     assert max(values) <= 1 + EXACT
@@ -106,30 +105,30 @@ def test_on_the_boundary_nothing_is_given_away() -> None:
     """At the nearest null whole units have an expectation of 1 itself, so the proofs above measure against a bound that is met."""
     whole: Unit = ((0.26, 0.0), (0.74, 1.0))  # the null nearest to the bet
     sides = ((whole, whole), (whole, whole, whole))
-    bet = Bet(Rates(0.5, 0.9))
-    assert expectation(lambda a, b: log_worse(bet, 0.0, a, b), sides) == pytest.approx(1.0, abs=1e-12)
+    bet = Bet(0.5, 0.9)
+    assert expectation(lambda a, b: worse(bet, 0.0, a, b), sides) == pytest.approx(1.0, abs=1e-12)
 
 
 def test_squares_that_are_known_find_more_than_squares_that_are_not() -> None:
-    bet = Bet(Rates(0.6, 0.9), 0.5)
+    bet = Bet(0.6, 0.9, 0.5)
     halves = (Units(4, 2.0, 1.0), Units(40, 38.0, 37.0))
-    assert log_worse(bet, 0.0, *halves) > counted(lambda a, b: log_worse(bet, 0.0, a, b))(*halves) > 0.0
+    assert worse(bet, 0.0, *halves) > counted(lambda a, b: worse(bet, 0.0, a, b))(*halves) > 0.0
 
 
 def test_a_bet_on_the_side_of_the_null_is_no_bet() -> None:
     units = Units(5, 2, 2)
-    assert log_worse(Bet(Rates(0.9, 0.9)), 0.0, units, units) == 0.0
-    assert log_worse(Bet(Rates(0.86, 0.9)), 0.05, units, units) == 0.0
-    assert log_good(Bet(Rates(0.8, 0.9)), 0.05, units, units) == 0.0
+    assert worse(Bet(0.9, 0.9), 0.0, units, units) == 0.0
+    assert worse(Bet(0.86, 0.9), 0.05, units, units) == 0.0
+    assert good(Bet(0.8, 0.9), 0.05, units, units) == 0.0
 
 
 @pytest.mark.parametrize("n", [1.0, 1e7])
 @pytest.mark.parametrize("part", [0.0, 1e-12, 0.5, 1.0 - 1e-12, 1.0])
 def test_ends_and_large_counts_are_finite(n: float, part: float) -> None:
     for other in (0.0, 0.3, 1.0):
-        for bet in (Bet(Rates(0.01, 0.995)), Bet(Rates(0.99, 0.01), 0.999), Bet(Rates(0.5, 0.5))):
+        for bet in (Bet(0.01, 0.995), Bet(0.99, 0.01, 0.999), Bet(0.5, 0.5)):
             sides = Units(n, n * part, n * part * part), Units(n, n * other, n * other)
-            for log_e in (log_worse(bet, 0.0, *sides), log_good(bet, 0.05, *sides)):
+            for log_e in (worse(bet, 0.0, *sides), good(bet, 0.05, *sides)):
                 assert isfinite(log_e)
 
 
@@ -151,3 +150,12 @@ def test_the_rest_of_units_is_what_they_miss() -> None:
     missing = [1 - x for x in fractions]
     assert units.rest() == pytest.approx((4, sum(missing), sum(x * x for x in missing)), rel=1e-12)
     assert units.plus(units) == pytest.approx((8, 2 * sum(fractions), 2 * sum(x * x for x in fractions)))
+
+
+@pytest.mark.parametrize("margin", [0.999, 0.9995, 1.0])
+def test_a_margin_of_everything_is_a_margin_still(margin: float) -> None:
+    """Only a candidate that always fails, against an old version that never does, is worse by it."""
+    bet = Bet(0.9, 0.9)
+    assert good(bet, margin, Units(1, 0, 0), Units(1, 1, 1)) <= 0.0
+    assert good(bet, margin, Units(8, 7, 7), Units(80, 70, 70)) > 3.0
+    assert worse(bet, margin, Units(8, 0, 0), Units(80, 80, 80)) == 0.0

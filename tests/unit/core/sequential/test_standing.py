@@ -7,12 +7,12 @@ from math import log
 import pytest
 
 from agentrollouts.core.sequential.events import Events
-from agentrollouts.core.sequential.measure import Course
+from agentrollouts.core.sequential.measure import Block, Course
 from agentrollouts.core.sequential.mix import Mix
 from agentrollouts.core.sequential.split import Split
 from agentrollouts.core.sequential.standing import Budget, Standing, standing
 from agentrollouts.core.sequential.success import Success
-from agentrollouts.core.sequential.trial import Cohorts, Criterion, Reading, Trial
+from agentrollouts.core.sequential.trial import Criterion, Sides, Trial
 
 BUDGET = Budget(0.05, 0.1)
 
@@ -51,9 +51,9 @@ def test_a_standing_sums_bets_averages_parts_and_takes_the_least_in_favour() -> 
         Criterion("refusals", Events(), 0.4),
         Criterion("tools", Mix(), 0.0),
     )
-    empty = Reading(0.0, ({}, {}, {}))
+    empty = Block(0.0, {})
     trial = Trial(
-        Cohorts(empty, empty, empty),
+        (Sides(empty, empty, empty),) * 3,
         (
             Course(1, against=((1.0, 2.0), (3.0, 4.0)), favour=((1.0, 2.0), (0.5,))),
             Course(1, against=((1.0,),), favour=((2.0,),)),

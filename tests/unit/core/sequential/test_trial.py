@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from agentrollouts.core.sequential.measure import Block
 from agentrollouts.core.sequential.mix import Mix
 from agentrollouts.core.sequential.success import Success
 from agentrollouts.core.sequential.trial import Cohorts, Criterion, Reading, Trial, begun, looked
@@ -14,7 +15,7 @@ SUCCESS = (Criterion("success", Success(), 1.0),)
 
 def reading(n: float, total: float, assigned: float = 0.0) -> Reading:
     """Whole sessions."""
-    return Reading(n, ({"total": total, "squares": total},), assigned)
+    return Reading((Block(n, {"total": total, "squares": total}),), assigned)
 
 
 def cohorts(*each: tuple[float, float]) -> Cohorts:
@@ -64,7 +65,7 @@ def test_control_alone_is_the_comparator_once_the_cohorts_differ() -> None:
     same_control = looked(SUCCESS, trial, now)
     other_stable = looked(SUCCESS, trial, now._replace(stable=reading(900, 195)))
     assert same_control.courses == other_stable.courses
-    assert looked(SUCCESS, trial, now._replace(control=trial.seen.control)).courses == trial.courses
+    assert looked(SUCCESS, trial, now._replace(control=Reading((trial.seen[0].control,)))).courses == trial.courses
 
 
 def test_lost_sums_are_no_evidence_and_are_not_counted_again() -> None:
@@ -82,12 +83,12 @@ def test_a_name_that_vanishes_is_a_sum_that_was_lost() -> None:
     tools = (Criterion("tools", Mix(), 1.0),)
 
     def at(n: float, **sums: float) -> Cohorts:
-        return Cohorts(*(Reading(n, (sums,)) for _ in range(3)))
+        return Cohorts(*(Reading((Block(n, sums),)) for _ in range(3)))
 
     trial = looked(tools, begun(tools, at(0)), at(9, ask=5.0, buy=4.0))
     lost = looked(tools, trial, at(12, ask=8.0))
     assert lost.courses == trial.courses
-    assert lost.seen.candidate.n == 12
+    assert lost.seen[0].candidate.n == 12
 
 
 def test_sums_above_their_sessions_wait_for_the_next_look() -> None:
@@ -111,3 +112,52 @@ def test_changed_shares_keep_what_the_split_has_won() -> None:
     lost = looked(SUCCESS, unknown, keys(0, 15, 130), (0.1, 0.1, 0.8))
     assert lost.split == trial.split
     assert looked(SUCCESS, lost, keys(1, 15, 130), (0.1, 0.1, 0.8)).split.assigned == (41, 10, 30)
+
+
+def test_the_guard_of_one_criterion_does_not_choose_the_side_of_another_s_open_block() -> None:
+    """Both count the same sessions, and here the same things: a choice made by the one is made after the fact for the other."""
+    both = (*SUCCESS, Criterion("again", Success(), 1.0))
+
+    def twice(at: Cohorts) -> Cohorts:
+        return Cohorts(*(Reading(cohort.sides * 2) for cohort in at))
+
+    trial = begun(both, twice(cohorts((0, 0), (0, 0), (60, 30))))._replace(alike=(45.0, 150.0))
+    mean, apart = 0.0, 0
+    for one in product((0, 1), repeat=5):
+        now = twice(cohorts((1, one[0]), (1, one[1]), (63, 30 + sum(one[2:]))))
+        after = looked(both, trial, now)
+        mean, apart = mean + after.courses[1].worse / 32, apart + after.apart
+        assert after.courses[0] == after.courses[1]
+    assert 0 < apart < 32
+    assert mean <= 0.7 + EXACT
+
+
+def test_a_block_that_is_open_when_the_cohorts_turn_out_to_differ_keeps_its_side() -> None:
+    """Its counters came late; the sessions in it are those that the guard has seen already."""
+    both = (*SUCCESS, Criterion("late", Success(), 1.0))
+
+    def at(*each: tuple[float, float], late: Cohorts) -> Cohorts:
+        pairs = zip(cohorts(*each), late, strict=True)
+        return Cohorts(*(Reading((*one.sides, *two.sides)) for one, two in pairs))
+
+    empty = cohorts((0, 0), (0, 0), (0, 0))
+    trial = begun(both, at((0, 0), (0, 0), (0, 0), late=empty))._replace(alike=(99.0, 99.0))
+    now = cohorts((0, 0), (9, 0), (9, 9))
+    trial = looked(both, trial, at((1, 1), (9, 0), (9, 9), late=now))
+    assert trial.apart
+    late = cohorts((1, 1), (9, 0), (9, 9))
+    closed = looked(both, trial, at((1, 1), (9, 0), (9, 9), late=late))
+    assert closed.courses[1].memory["n"] == 18
+    more = at((2, 2), (10, 1), (90, 90), late=cohorts((2, 2), (10, 1), (90, 90)))
+    assert [course.memory["n"] for course in looked(both, closed, more).courses] == [19, 19]
+
+
+def test_only_one_criterion_watches_over_the_cohorts() -> None:
+    """What two of them say about the same sessions may not be multiplied: neither may have its evidence twice."""
+    both = (*SUCCESS, Criterion("again", Success(), 1.0))
+    once = cohorts((1, 1), (6, 2), (9, 9))
+    twice = Cohorts(*(Reading(cohort.sides * 2) for cohort in once))
+    empty = Cohorts(*(Reading(cohort.sides * 2) for cohort in NOTHING))
+    alone = looked(SUCCESS, begun(SUCCESS, NOTHING), once)
+    assert alone.alike != (1.0, 1.0)
+    assert looked(both, begun(both, empty), twice).alike == alone.alike

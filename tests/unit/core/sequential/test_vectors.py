@@ -8,15 +8,16 @@ from math import exp, log
 import pytest
 
 from agentrollouts.core.sequential.cost import Cost
-from agentrollouts.core.sequential.evalue import Bet, log_good, log_larger, log_worse
+from agentrollouts.core.sequential.evalue import Bet
 from agentrollouts.core.sequential.events import Events
 from agentrollouts.core.sequential.latency import Latency, edges, margins
 from agentrollouts.core.sequential.measure import Block
 from agentrollouts.core.sequential.memory import Memory, kept
-from agentrollouts.core.sequential.nulls import Rates, nearest_null
+from agentrollouts.core.sequential.nulls import nearest_null
 from agentrollouts.core.sequential.success import Success
 from agentrollouts.core.sequential.units import Units
 from agentrollouts.core.sequential.wealth import grown, laid
+from tests.unit.core.sequential.chances import good, larger, worse
 
 CLOSE = 1e-9
 
@@ -25,13 +26,13 @@ def divergence(p: float, q: float) -> float:
     return p * log(p / q) + (1 - p) * log((1 - p) / (1 - q))
 
 
-def bisected(bet: Rates, margin: float, n: float, k: float) -> float:
+def bisected(bet: tuple[float, float], margin: float, n: float, k: float) -> float:
     """The old version's rate of the nearest null: the root of the stakes' difference."""
     low, high = margin, 1.0
     for _ in range(200):
         old = (low + high) / 2
         new = old - margin
-        if n * (bet.candidate - new) / (new * (1 - new)) + k * (bet.old - old) / (old * (1 - old)) > 0:
+        if n * (bet[0] - new) / (new * (1 - new)) + k * (bet[1] - old) / (old * (1 - old)) > 0:
             low = old
         else:
             high = old
@@ -43,18 +44,18 @@ def test_whole_units_give_the_likelihood_ratio_of_two_proportions() -> None:
     m = (Fraction(12) * Fraction(80, 100) + Fraction(40) * Fraction(97, 100)) / 52
     e = (Fraction(4, 5) / m) ** 8 * (Fraction(1, 5) / (1 - m)) ** 4
     e *= (Fraction(97, 100) / m) ** 39 * (Fraction(3, 100) / (1 - m))
-    found = log_worse(Bet(Rates(0.80, 0.97)), 0.0, Units(12, 8, 8), Units(40, 39, 39))
+    found = worse(Bet(0.80, 0.97), 0.0, Units(12, 8, 8), Units(40, 39, 39))
     assert exp(found) == pytest.approx(float(e), rel=CLOSE)
 
 
-@pytest.mark.parametrize(("log_e", "bet"), [(log_worse, (0.7, 0.95)), (log_good, (0.93, 0.95))])
+@pytest.mark.parametrize(("log_e", "bet"), [(worse, (0.7, 0.95)), (good, (0.93, 0.95))])
 def test_the_likelihood_ratio_with_a_margin(log_e, bet) -> None:
     """Turner and Grünwald: the same with the nearest pair on the line."""
-    old = bisected(Rates(*bet), 0.05, 9, 50)
+    old = bisected(bet, 0.05, 9, 50)
     new = old - 0.05
     expected = 7 * log(bet[0] / new) + 2 * log((1 - bet[0]) / (1 - new))
     expected += 48 * log(bet[1] / old) + 2 * log((1 - bet[1]) / (1 - old))
-    assert log_e(Bet(Rates(*bet)), 0.05, Units(9, 7, 7), Units(50, 48, 48)) == pytest.approx(
+    assert log_e(Bet(*bet), 0.05, Units(9, 7, 7), Units(50, 48, 48)) == pytest.approx(
         expected, rel=CLOSE
     )
 
@@ -68,27 +69,27 @@ def g(rate: float, centre: float, n: float, total: float, squares: float) -> flo
 def test_fractions_are_bounded_by_units_at_two_points() -> None:
     """Failing units of size 0.4: the null nearest to the bet is sought among those, and scaled back."""
     size, margin, n, k = 0.4, 0.05, 8.0, 30.0
-    bet = Bet(Rates(0.75, 0.95), size)
-    z = Rates(1 - 0.25 / size, 1 - 0.05 / size)
+    bet = Bet(0.75, 0.95, size)
+    z = (1 - 0.25 / size, 1 - 0.05 / size)
     inner = bisected(z, margin / size, n, k)
     new, old = 1 - (1 - inner + margin / size) * size, 1 - (1 - inner) * size
     a = inner - margin / size
-    stake = n * (a - z.candidate) / (a * (1 - a) * size)
+    stake = n * (a - z[0]) / (a * (1 - a) * size)
     candidate, stable = Units(n, 6.1, 5.0), Units(k, 28.7, 27.9)
     failing, well = (n - 6.1, n - 2 * 6.1 + 5.0), (28.7, 27.9)
     expected = g(stake / n, 1 - new, n, *failing) + g(stake / k, old, k, *well)
-    assert log_worse(bet, margin, candidate, stable) == pytest.approx(expected, rel=CLOSE)
+    assert worse(bet, margin, candidate, stable) == pytest.approx(expected, rel=CLOSE)
 
 
 def test_a_promotion_counts_successes_of_the_candidate_and_failures_of_the_old_version() -> None:
     size, margin, n, k = 0.5, 0.05, 8.0, 30.0
-    inner = bisected(Rates(0.9, 0.9), margin / size, n, k)
+    inner = bisected((0.9, 0.9), margin / size, n, k)
     a = inner - margin / size
     stake = n * (0.9 - a) / (a * (1 - a) * size)
     new, old = 1 - (1 - a) * size, 1 - (1 - inner) * size
     stake = min(stake, 0.95 * n / new, 0.95 * k / (1 - old))
     expected = g(stake / n, new, n, 7.5, 7.2) + g(stake / k, 1 - old, k, 30 - 28.7, 30 - 2 * 28.7 + 27.9)
-    found = log_good(Bet(Rates(0.95, 0.95), size), margin, Units(n, 7.5, 7.2), Units(k, 28.7, 27.9))
+    found = good(Bet(0.95, 0.95, size), margin, Units(n, 7.5, 7.2), Units(k, 28.7, 27.9))
     assert found == pytest.approx(expected, rel=CLOSE)
 
 
@@ -96,22 +97,21 @@ def test_a_stake_is_cut_where_a_factor_could_reach_nothing() -> None:
     first, second = Units(2, 1.5, 1.25), Units(3, 0.5, 0.25)
     cut = 0.95 * min(2 / 0.5, 3 / (1.3 * (1 - 0.5 / 1.3)))
     expected = g(cut / 2, 0.5, 2, 1.5, 1.25) + g(1.3 * cut / 3, 1 - 0.5 / 1.3, 3, 2.5, 3 - 1 + 0.25)
-    assert log_larger(99, (0.5, 0.5 / 1.3), first, second, ratio=1.3) == pytest.approx(expected, rel=CLOSE)
+    assert larger(99, (0.5, 0.5 / 1.3), first, second, ratio=1.3) == pytest.approx(expected, rel=CLOSE)
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.01, 0.05, 0.2, 0.9])
 @pytest.mark.parametrize("bet", [(0.93, 0.95), (0.01, 0.995), (0.5, 0.99), (0.02, 0.01), (0.999, 0.999)])
 @pytest.mark.parametrize(("n", "k"), [(3.0, 50.0), (1.0, 1.0), (1e6, 2.0), (1.0, 1e7)])
 def test_the_nearest_null_is_on_the_line_and_the_nearest(margin, bet, n, k) -> None:
-    found = nearest_null(Rates(*bet), margin, candidates=n, olds=k)
+    found = nearest_null(*bet, margin, candidates=n, olds=k)
 
     def away(old: float) -> float:
         return n * divergence(bet[0], old - margin) + k * divergence(bet[1], old)
 
-    assert found.old - found.candidate == pytest.approx(margin, abs=1e-12)
-    assert 0.0 < found.candidate <= found.old < 1.0
+    assert 0.0 < found - margin <= found < 1.0
     others = [margin + (1.0 - margin) * part / 1000 for part in range(1, 1000)]
-    assert away(found.old) <= min(map(away, others)) * (1 + CLOSE) + 1e-13 * (n + k)
+    assert away(found) <= min(map(away, others)) * (1 + CLOSE) + 1e-13 * (n + k)
 
 
 def test_cost_bets_on_each_rise() -> None:
@@ -124,24 +124,24 @@ def test_cost_bets_on_each_rise() -> None:
     def rest(n: float, total: float, squares: float) -> tuple[float, float, float]:
         return n, n - total, n - 2 * total + squares
 
-    worse = []
+    against = []
     for rise in (0.1, 0.25, 0.5, 1.0, 2.0, 4.0):
         more = rise * m
         spread = v * (1.1 + rise) ** 2 + more**2 + 1.1**2 * (4 / 20) * v
         rate = min(more / (spread + 1.1 * m * more), 0.95 / (1.1 * m), 0.95 * 20 / 4 / (1.1 * (1 - m)))
-        worse.append(exp(g(rate, 1.1 * m, *new) + g(1.1 * rate * 4 / 20, 1 - m, *rest(*old))) * 0.7 / 6)
+        against.append(exp(g(rate, 1.1 * m, *new) + g(1.1 * rate * 4 / 20, 1 - m, *rest(*old))) * 0.7 / 6)
     less = 0.3 * m
     spread = v + less**2 + 1.3**2 * (4 / 20) * v
     rate = min(less / (spread + (1 - 1.3 * m) * less), 0.95 / (1 - 1.3 * m), 0.95 * 20 / (1.3 * 4 * m))
-    good = exp(g(rate, 1 - 1.3 * m, *rest(*new)) + g(1.3 * rate * 4 / 20, m, *old))
+    favour = exp(g(rate, 1 - 1.3 * m, *rest(*new)) + g(1.3 * rate * 4 / 20, m, *old))
     names = ("total", "squares")
     after = Cost(0.1, 0.3).folded(
         course,
         Block(4.0, dict(zip(names, new[1:], strict=True))),
         Block(20.0, dict(zip(names, old[1:], strict=True))),
     )
-    assert after.against[0] == pytest.approx(worse, rel=CLOSE)
-    assert after.good == pytest.approx(good, rel=CLOSE)
+    assert after.against[0] == pytest.approx(against, rel=CLOSE)
+    assert after.good == pytest.approx(favour, rel=CLOSE)
     assert after.memory == pytest.approx({"n": 120.0, "total": 24.1, "squares": 6.0})
 
 
@@ -155,18 +155,18 @@ def test_success_bets_on_each_drop_and_on_three_ways_to_be_as_good() -> None:
         return alone + (1 - alone) * min(failing, 1.0)
 
     drops = [max(0.01, q - drop) for drop in (0.02, 0.05, 0.10, 0.20, 0.40, 0.80)]
-    worse = [exp(log_worse(Bet(Rates(p, q), size(1 - p)), 0.0, candidate, old)) for p in drops]
+    against = [exp(worse(Bet(p, q, size(1 - p)), 0.0, candidate, old)) for p in drops]
     usual = size(1 - q + 0.05)
-    bets = [Bet(Rates(q, q), usual), Bet(Rates(q, q)), Bet(Rates(q - 0.025, q), usual)]
-    good = [exp(log_good(bet, 0.05, candidate, old)) / 3 for bet in bets]
+    bets = [Bet(q, q, usual), Bet(q, q), Bet(q - 0.025, q, usual)]
+    favour = [exp(good(bet, 0.05, candidate, old)) / 3 for bet in bets]
     after = Success().folded(
         course, Block(4.0, {"total": 2.5, "squares": 2.25}), Block(40.0, {"total": 39.0, "squares": 38.5})
     )
     weights = (0.25, 0.25, 0.2, 0.15, 0.1, 0.05)
     assert after.against[0] == pytest.approx(
-        [0.7 * w * e for w, e in zip(weights, worse, strict=True)], rel=CLOSE
+        [0.7 * w * e for w, e in zip(weights, against, strict=True)], rel=CLOSE
     )
-    assert after.favour[0] == pytest.approx(good, rel=CLOSE)
+    assert after.favour[0] == pytest.approx(favour, rel=CLOSE)
 
 
 def test_events_bet_on_each_rise() -> None:
@@ -174,10 +174,10 @@ def test_events_bet_on_each_rise() -> None:
     q = 2.02 / 100.5
     new, old = Units.counted(5, 3.0), Units.counted(30, 29.5)
     rises = (0.01, 0.02, 0.04, 0.08, 0.15, 0.40)
-    worse = [exp(log_worse(Bet(Rates(1 - q - 0.01 - rise, 1 - q)), 0.01, new, old)) for rise in rises]
+    against = [exp(worse(Bet(1 - q - 0.01 - rise, 1 - q), 0.01, new, old)) for rise in rises]
     after = Events().folded(course, Block(5.0, {"total": 2.0}), Block(30.0, {"total": 0.5}))
-    assert after.against[0] == pytest.approx([0.7 * e / 6 for e in worse], rel=CLOSE)
-    assert after.good == pytest.approx(exp(log_good(Bet(Rates(1 - q, 1 - q)), 0.05, new, old)), rel=CLOSE)
+    assert after.against[0] == pytest.approx([0.7 * e / 6 for e in against], rel=CLOSE)
+    assert after.good == pytest.approx(exp(good(Bet(1 - q, 1 - q), 0.05, new, old)), rel=CLOSE)
 
 
 def test_the_margin_of_an_edge_is_the_mass_that_crosses_it() -> None:
