@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agentrollouts.core.sequential.record import CHECKSUM
 from tests.fakes.stage import Stage, agent_version, rollout
 
 SUCCESS: dict[str, Any] = {
@@ -40,7 +41,7 @@ async def work(stage: Stage, seconds: int, good: int = 10, **bad: int) -> None:
 
 
 def trial(stage: Stage) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(stage.status()["candidate"]["trial"]["state"])
+    found: dict[str, Any] = json.loads(stage.status()["candidate"]["trial"]["state"][CHECKSUM:])
     return found
 
 

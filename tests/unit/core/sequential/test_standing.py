@@ -18,7 +18,9 @@ BUDGET = Budget(0.05, 0.1)
 
 
 def test_all_metrics_share_one_budget() -> None:
-    weak = Standing(worse=(20.0, 18.0), good=(1.0, 1.0), weights=(0.5, 0.5), split=1.0)
+    weak = Standing(
+        worse=(20.0, 18.0), good=(1.0, 1.0), weights=(0.5, 0.5), holding=(False, False), split=1.0
+    )
     assert weak.against == pytest.approx(19.0)
     assert not weak.rolls_back(BUDGET)
     both = weak._replace(worse=(20.0, 20.0))
@@ -29,13 +31,29 @@ def test_all_metrics_share_one_budget() -> None:
 
 
 def test_a_metric_that_is_only_observed_takes_nobody_out_and_holds_nobody() -> None:
-    observed = Standing(worse=(1e9, 1.0), good=(0.0, 99.0), weights=(0.0, 1.0), split=1.0)
+    observed = Standing(
+        worse=(1e9, 1.0), good=(0.0, 99.0), weights=(0.0, 1.0), holding=(False, False), split=1.0
+    )
     assert not observed.rolls_back(BUDGET)
     assert observed.lacking(10.0) == ()
 
 
+def test_a_criterion_that_holds_takes_nobody_out() -> None:
+    drifting = Standing(
+        worse=(1e9, 1.0), good=(None, 99.0), weights=(0.5, 0.5), holding=(True, False), split=1.0
+    )
+    assert not drifting.rolls_back(BUDGET)
+    assert drifting.lacking(10.0) == (0,)
+
+
 def test_every_metric_has_to_let_the_candidate_advance() -> None:
-    now = Standing(worse=(0.1, 0.9, 1.1), good=(9.9, None, None), weights=(0.4, 0.3, 0.3), split=1.0)
+    now = Standing(
+        worse=(0.1, 0.9, 1.1),
+        good=(9.9, None, None),
+        weights=(0.4, 0.3, 0.3),
+        holding=(False, False, True),
+        split=1.0,
+    )
     assert now.lacking(10.0) == (0, 2)
     assert now.lacking(9.9) == (2,)
 
