@@ -60,9 +60,7 @@ def remembering(
 ONCE = st.tuples(many(1))
 KNOWN = {"n": AMOUNTS, "total": AMOUNTS}
 COURSES: dict[str, st.SearchStrategy[Course]] = {
-    "success": remembering(
-        6, st.tuples(many(3)), {**KNOWN, "failing": AMOUNTS, "failing_squares": AMOUNTS}
-    ),
+    "success": remembering(6, st.tuples(many(3)), {**KNOWN, "failing": AMOUNTS, "failing_squares": AMOUNTS}),
     "cost": remembering(6, ONCE | st.just(()), {**KNOWN, "squares": AMOUNTS}),
     "events": remembering(6, ONCE, KNOWN),
     "latency": st.builds(

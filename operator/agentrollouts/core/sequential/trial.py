@@ -139,9 +139,7 @@ def _closed(trial: Trial, at: int, criterion: Criterion, now: Sides, *, watches:
 
 def _next(trial: Trial, at: int, now: Sides) -> Trial:
     """With a criterion's next block begun."""
-    return trial._replace(
-        seen=_put(trial.seen, at, now), alone=_put(trial.alone, at, trial.apart)
-    )
+    return trial._replace(seen=_put(trial.seen, at, now), alone=_put(trial.alone, at, trial.apart))
 
 
 def _split(trial: Trial, now: Cohorts, shares: Sequence[float]) -> Trial:

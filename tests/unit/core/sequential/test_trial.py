@@ -65,7 +65,10 @@ def test_control_alone_is_the_comparator_once_the_cohorts_differ() -> None:
     same_control = looked(SUCCESS, trial, now)
     other_stable = looked(SUCCESS, trial, now._replace(stable=reading(900, 195)))
     assert same_control.courses == other_stable.courses
-    assert looked(SUCCESS, trial, now._replace(control=Reading((trial.seen[0].control,)))).courses == trial.courses
+    assert (
+        looked(SUCCESS, trial, now._replace(control=Reading((trial.seen[0].control,)))).courses
+        == trial.courses
+    )
 
 
 def test_lost_sums_are_no_evidence_and_are_not_counted_again() -> None:

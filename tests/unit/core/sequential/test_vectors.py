@@ -55,9 +55,7 @@ def test_the_likelihood_ratio_with_a_margin(log_e, bet) -> None:
     new = old - 0.05
     expected = 7 * log(bet[0] / new) + 2 * log((1 - bet[0]) / (1 - new))
     expected += 48 * log(bet[1] / old) + 2 * log((1 - bet[1]) / (1 - old))
-    assert log_e(Bet(*bet), 0.05, Units(9, 7, 7), Units(50, 48, 48)) == pytest.approx(
-        expected, rel=CLOSE
-    )
+    assert log_e(Bet(*bet), 0.05, Units(9, 7, 7), Units(50, 48, 48)) == pytest.approx(expected, rel=CLOSE)
 
 
 def g(rate: float, centre: float, n: float, total: float, squares: float) -> float:
