@@ -120,7 +120,7 @@ def _number(part: Any) -> float:
 
 def _flag(part: Any) -> bool:
     if not isinstance(part, bool):
-        raise ValueError(f"expected true or false, got {part!r}")
+        raise TypeError(f"expected true or false, got {part!r}")
     return part
 
 

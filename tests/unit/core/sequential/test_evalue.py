@@ -87,9 +87,9 @@ def test_a_candidate_worse_by_the_margin_is_not_promoted_by_chance(
     sizes: tuple[int, int], margin: float
 ) -> None:
     chance, values = Random(str((sizes, margin))), []
-    for worse, better in pairs(13, sizes, 1.0, 0.0, 15):
-        new = tuple(tuple((p, x * (1.0 - margin)) for p, x in one) for one in worse)
-        old = tuple(tuple((p, x * (1.0 - margin) + margin) for p, x in one) for one in better)
+    for lower, higher in pairs(13, sizes, 1.0, 0.0, 15):
+        new = tuple(tuple((p, x * (1.0 - margin)) for p, x in one) for one in lower)
+        old = tuple(tuple((p, x * (1.0 - margin) + margin) for p, x in one) for one in higher)
         for _ in range(4):
             bet = some_bet(chance)
 
