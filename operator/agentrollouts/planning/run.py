@@ -36,7 +36,7 @@ from agentrollouts.core.trials import Terms, advanced, terms_of
 from agentrollouts.planning.world import Counters
 
 Outcome = Literal["Promoted", "RolledBack", "Paused", "Unfinished"]
-"""Paused: a person has to resume. Unfinished: nothing was decided within the time that was looked at."""
+"""Paused: at the last look a person had to resume. Unfinished: nothing was decided within the time that was looked at."""
 APPROVERS = tuple(f"approver-{number}" for number in range(1, 6))
 
 
@@ -81,8 +81,8 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more can happen without a person."""
-        return self.outcome != "Unfinished"
+        """Whether the candidate is gone or serves everything. A pause isn't the end: rollbacks still happen."""
+        return self.outcome in ("Promoted", "RolledBack")
 
     def gate_opens_at(self) -> datetime | None:
         """When people will have approved; None without a gate, or without anybody who does."""
@@ -156,8 +156,8 @@ class Run:
             self.outcome = "Promoted"
         elif status.rejected is not None:
             self.outcome = "RolledBack"
-        elif isinstance(decision, Pause):
-            self.outcome = "Paused"
+        else:
+            self.outcome = "Paused" if isinstance(decision, Pause) else "Unfinished"
 
 
 def begin(

@@ -13,22 +13,17 @@ from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.session_kinds import ScoreSpec
 from agentrollouts.core import counters
 from agentrollouts.core.analysis import queries
+from agentrollouts.core.breakers import breaker_queries
 from agentrollouts.core.checks import active_checks
+from agentrollouts.core.checks.events import SOURCES
 from agentrollouts.core.evidence import Cell, CounterQuery
+from agentrollouts.core.trials import is_sequential, rules_of
 
-EDGES = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+EDGES = (0.5, 1.0, 2.5, 5.0)
 """Upper edges in seconds of the histogram, some of those that agents report."""
 CALLS = 2.0
 """Tool calls a task."""
 SEARCH = "search"
-OTHER_EVENTS = (
-    "intervention",
-    "checkpoint",
-    "destructive_rollback",
-    "thumbs_down",
-    "regenerate",
-    "takeover",
-)
 FULL = 10_000.0
 
 
@@ -62,9 +57,18 @@ def cells_of(spec: RolloutSpec, shape: Shape, *, good: int, tasks: int) -> Amoun
 
     Zeros are in it: agents create every series at zero.
     """
-    wanted = {query.metric for query in queries(spec)}
-    found = (*_kit(shape, good, tasks), *_scores(spec, shape), *_own(spec, tasks))
+    wanted = {query.metric for query in judged(spec)}
+    found = (*_kit(shape, good, tasks), *_events(spec), *_scores(spec, shape), *_own(spec, tasks))
     return tuple((cell, amount) for cell, amount in found if cell.metric in wanted)
+
+
+def judged(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
+    """The counters that decide; what an operator reads for people alone is left out, for it costs time and changes nothing."""
+    if not is_sequential(spec) or not active_checks(spec):
+        return queries(spec)
+    tried = (query for _, rule in rules_of(spec) for query in rule.source.queries)
+    tuned = (counters.TASKS,) if spec.strategy.self_tuning else ()
+    return tuple(dict.fromkeys((*tried, *tuned, *breaker_queries(spec))))
 
 
 def _cell(query: CounterQuery, value: str = "") -> Cell:
@@ -90,7 +94,6 @@ def _kit(shape: Shape, good: int, tasks: int) -> Iterator[tuple[Cell, float]]:
     yield _cell(counters.SESSION_TOOLS, SEARCH), shape.search
     yield _cell(counters.SESSION_TOOLS, "answer"), 1.0 - shape.search
     yield _cell(counters.SESSION_EVENTS, "tool_failure"), shape.tool_failures
-    yield from ((_cell(counters.SESSION_EVENTS, event), 0.0) for event in OTHER_EVENTS)
 
 
 def _labelled(query: CounterQuery, **amounts: float) -> Iterator[tuple[Cell, float]]:
@@ -106,6 +109,12 @@ def _buckets(query: CounterQuery, seconds: float, n: int) -> Iterator[tuple[Cell
     for edge in EDGES:
         yield _cell(query, str(edge)), float(n) if seconds <= edge else 0.0
     yield _cell(query, "+Inf"), float(n)
+
+
+def _events(spec: RolloutSpec) -> Iterable[tuple[Cell, float]]:
+    """What checks ask for beside the outcomes: it never happens."""
+    asked = [SOURCES[check.events.event] for check in active_checks(spec) if check.events is not None]
+    return [(_cell(query, value), 0.0) for query, value in asked if query is counters.SESSION_EVENTS]
 
 
 def _scores(spec: RolloutSpec, shape: Shape) -> Iterable[tuple[Cell, float]]:

@@ -54,7 +54,7 @@ def simulate(
     spec: RolloutSpec,
     world: World,
     *,
-    seed: int,
+    seed: int | str,
     stable: str = "0.0.0",
     pace: Pace | None = None,
     approval: timedelta | None = timedelta(0),
