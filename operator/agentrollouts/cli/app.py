@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from agentrollouts.cli import answer, lint, show, status, steer
+from agentrollouts.cli import answer, lint, plan, show, simulate, status, steer
 from agentrollouts.cli.errors import CommandError
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ for name, command in (
     ("retry", steer.retry_command),
     ("undo", steer.undo_command),
     ("lint", lint.lint_command),
+    ("plan", plan.plan_command),
+    ("simulate", simulate.simulate_command),
 ):
     app.command(name)(command)
 

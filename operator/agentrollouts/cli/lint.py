@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agentrollouts.cli.errors import CommandError
-from agentrollouts.cli.manifests import Report, lint_text
+from agentrollouts.cli.manifests import Finding, Report, lint_text
 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE…", help="Files or folders of YAML; - is standard input.")
@@ -21,11 +21,16 @@ def lint_command(files: Files) -> None:
     reports = {name: lint_text(text) for name, text in _texts(files)}
     for name, report in reports.items():
         for finding in report.findings:
-            place = f"{finding.path}: " if finding.path else ""
-            typer.echo(f"{name}:{finding.line}: {finding.subject}: {place}{finding.message}")
+            typer.echo(sentence(name, finding))
     typer.echo(_summary(list(reports.values())), err=True)
     if any(report.findings for report in reports.values()):
         raise typer.Exit(1)
+
+
+def sentence(name: str, finding: Finding) -> str:
+    """A finding with its place, as editors jump to it."""
+    place = f"{finding.path}: " if finding.path else ""
+    return f"{name}:{finding.line}: {finding.subject}: {place}{finding.message}"
 
 
 def _summary(reports: list[Report]) -> str:
@@ -46,9 +51,14 @@ def _texts(files: list[str]) -> list[tuple[str, str]]:
         path = Path(name)
         found = sorted((*path.rglob("*.yaml"), *path.rglob("*.yml"))) if path.is_dir() else [path]
         for each in found:
-            try:
-                texts.append((str(each), each.read_text(encoding="utf-8")))
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-                raise CommandError(f"can't read {each}: {reason}") from error
+            texts.append((str(each), text_of(each)))
     return texts
+
+
+def text_of(path: Path) -> str:
+    """A file's text. Raises CommandError where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise CommandError(f"can't read {path}: {reason}") from error

@@ -41,7 +41,7 @@ def lint_text(text: str) -> Report:
     checked, findings = 0, list[Finding]()
     try:
         for node, value in _documents(text):
-            if not isinstance(value, dict) or not str(value.get("apiVersion", "")).startswith(f"{GROUP}/"):
+            if not _is_ours(value):
                 continue
             checked += 1
             subject = f"{value.get('kind', 'object')}/{(value.get('metadata') or {}).get('name', '?')}"
@@ -53,6 +53,15 @@ def lint_text(text: str) -> Report:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         findings.append(Finding(line, "YAML", "", f"can't be read: {error.problem or error.context}"))
     return Report(checked, tuple(findings))
+
+
+def objects(text: str) -> tuple[Mapping[str, Any], ...]:
+    """The objects of ours in one file that :func:`lint_text` finds nothing wrong with, in their order."""
+    return tuple(value for _, value in _documents(text) if _is_ours(value))
+
+
+def _is_ours(value: Any) -> bool:
+    return isinstance(value, dict) and str(value.get("apiVersion", "")).startswith(f"{GROUP}/")
 
 
 class _Loader(yaml.SafeLoader):
