@@ -153,6 +153,13 @@ class Stage:
             ):
                 self._add(agent, version, cohort, metric, good)
 
+    def assigned(self, agent: str = "support", **keys: int) -> None:
+        """New keys by cohort, as the router gave them out."""
+        route = self.cluster.get("AgentRoute", agent)
+        for arm in route["spec"]["arms"]:
+            n = keys.get(arm["cohort"], 0)
+            self._add(agent, arm["version"], arm["cohort"], "agent_sessions_assigned_total", n)
+
     def _count(self, agent: str, version: str, cohort: str, outcome: str, n: int) -> None:
         self._add(agent, version, cohort, "agent_tasks_total", n, outcome=outcome)
 

@@ -50,6 +50,11 @@ class Assignment(SpecModel):
         validate_default=True,
         description="Life of the cookie the router mints for callers that bring no key.",
     )
+    unit: Literal["User", "Session"] = Field(
+        default="User",
+        description="What a key names. Session: each session brings a key of its own, so that their numbers show whether"
+        " callers are split as configured; where they aren't, no verdict counts.",
+    )
     group: GroupName = Field(
         default="",
         description="Rollouts of one group share their salt and pass their cohorts on, so that agents"

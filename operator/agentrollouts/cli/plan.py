@@ -50,7 +50,9 @@ Plain = Annotated[bool, typer.Option("--plain", help="ASCII characters only, no 
 def plan_command(
     file: File = None,
     *,
-    agent: Annotated[str, typer.Option("--agent", help="Without FILE: this agent's Rollout in the cluster.")] = "",
+    agent: Annotated[
+        str, typer.Option("--agent", help="Without FILE: this agent's Rollout in the cluster.")
+    ] = "",
     prometheus: Annotated[
         str, typer.Option("--prometheus", metavar="URL", help="With --agent: measure its traffic there.")
     ] = "",
@@ -60,7 +62,9 @@ def plan_command(
     correlation: Correlation = None,
     approval: Approval = "0s",
     horizon: Annotated[str, typer.Option("--horizon", help="How far ahead, such as 7d or 36h.")] = "7d",
-    runs: Annotated[int, typer.Option("--runs", min=10, max=10_000, help="Simulated rollouts for each effect.")] = 100,
+    runs: Annotated[
+        int, typer.Option("--runs", min=10, max=10_000, help="Simulated rollouts for each effect.")
+    ] = 100,
     seed: Seed = 1,
     output: JsonOutput = None,
     plain: Plain = False,
@@ -75,9 +79,7 @@ def plan_command(
         raise CommandError("name a file with a Rollout, or an agent of the cluster with --agent", status=2)
     target = Target(kubeconfig, context, namespace)
     subject = from_file(file, agent) if file is not None else from_cluster(agent, target, prometheus)
-    world = world_of(
-        subject.measured, traffic=traffic, tasks=tasks, success=success, correlation=correlation
-    )
+    world = world_of(subject.measured, traffic=traffic, tasks=tasks, success=success, correlation=correlation)
     try:
         with_spread = _spread if runs >= PARALLEL else _one_by_one
         found = with_spread(
@@ -161,5 +163,7 @@ def _assumed(subject: Subject, found: Forecast) -> Iterator[str]:
 
 
 def _wrapped(text: str, style: str = "", *, indent: str = "") -> Iterator[Text]:
-    for line in textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False):
+    for line in textwrap.wrap(
+        text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ):
         yield Text(line, style)

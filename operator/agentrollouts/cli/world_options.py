@@ -27,7 +27,9 @@ Traffic = Annotated[
 ]
 Tasks = Annotated[
     int | None,
-    typer.Option("--sessions-of", min=1, max=50, metavar="TASKS", help="Tasks of a session.", show_default=f"{TASKS}"),
+    typer.Option(
+        "--sessions-of", min=1, max=50, metavar="TASKS", help="Tasks of a session.", show_default=f"{TASKS}"
+    ),
 ]
 Success = Annotated[
     str, typer.Option("--success", help="The old version's success rate over tasks.", show_default="95%")
@@ -35,7 +37,11 @@ Success = Annotated[
 Correlation = Annotated[
     float | None,
     typer.Option(
-        "--correlation", min=0.0, max=1.0, help="How alike tasks of one session are.", show_default=f"{CORRELATION}"
+        "--correlation",
+        min=0.0,
+        max=1.0,
+        help="How alike tasks of one session are.",
+        show_default=f"{CORRELATION}",
     ),
 ]
 Approval = Annotated[

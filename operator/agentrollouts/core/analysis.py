@@ -6,7 +6,7 @@ from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.core import checks
 from agentrollouts.core.breakers import breaker_queries
 from agentrollouts.core.checks import CheckResult, Verdict, active_checks
-from agentrollouts.core.counters import CALLS, COST, DURATIONS, KIT, SESSIONS, TASKS
+from agentrollouts.core.counters import ASSIGNED, CALLS, COST, DURATIONS, KIT, SESSIONS, TASKS
 from agentrollouts.core.evidence import CounterQuery, Unavailable
 from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.trials import is_sequential, rules_of
@@ -55,4 +55,5 @@ def _compared(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
     wanted = dict.fromkeys(query for _, rule in rules_of(spec) for query in rule.source.queries)
     shown = FOR_PEOPLE if any(query.bundle == KIT for query in wanted) else ()
     tuned = (TASKS,) if spec.strategy.self_tuning else ()
-    return tuple(dict.fromkeys((*wanted, *shown, *tuned)))
+    split = (ASSIGNED,) if spec.assignment.unit == "Session" else ()
+    return tuple(dict.fromkeys((*wanted, *shown, *tuned, *split)))

@@ -10,10 +10,12 @@ from agentrollouts.api.scalars import FULL, format_duration, format_percent
 from agentrollouts.core import quality_gate, rails, tuning
 from agentrollouts.core.analysis import sample_metric
 from agentrollouts.core.checks import CheckResult, Verdict
+from agentrollouts.core.counters import SESSIONS
 from agentrollouts.core.decision import Advance, AwaitApproval, Decision, Hold, Pause, Promote, Rollback
 from agentrollouts.core.evidence import Unavailable, sum_of
 from agentrollouts.core.gates import GateState, Opened, Waiting
 from agentrollouts.core.snapshot import Snapshot
+from agentrollouts.core.trials import split_wrongly
 
 
 def tasks(snapshot: Snapshot) -> float:
@@ -22,6 +24,11 @@ def tasks(snapshot: Snapshot) -> float:
     if candidate is None or isinstance(evidence, Unavailable):
         return 0.0
     return sum_of(evidence.pooled(candidate.version), sample_metric(snapshot.spec), *_unit(snapshot))
+
+
+def counted(snapshot: Snapshot) -> str:
+    """What :func:`tasks` counts, for people."""
+    return "sessions" if sample_metric(snapshot.spec) == SESSIONS.metric else "tasks"
 
 
 def _unit(snapshot: Snapshot) -> tuple[str, ...]:
@@ -33,7 +40,10 @@ def progress(snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateSta
     candidate = snapshot.status.candidate
     assert candidate is not None
     held = (
-        _not_ready(snapshot, candidate) or _no_evidence(snapshot) or _unfinished(snapshot, candidate, results)
+        _not_ready(snapshot, candidate)
+        or _no_evidence(snapshot)
+        or _split(snapshot)
+        or _unfinished(snapshot, candidate, results)
     )
     if held is not None:
         return _deadline(snapshot, candidate, held) if held.no_evidence else held
@@ -60,6 +70,12 @@ def _no_evidence(snapshot: Snapshot) -> Hold | None:
     return None
 
 
+def _split(snapshot: Snapshot) -> Hold | None:
+    """Only a person can mend routing that is broken."""
+    wrong = split_wrongly(snapshot)
+    return Hold("SplitBroken", wrong, stalled=True) if wrong else None
+
+
 def _unfinished(
     snapshot: Snapshot, candidate: CandidateStatus, results: tuple[CheckResult, ...]
 ) -> Hold | None:
@@ -78,7 +94,7 @@ def _unfinished(
     seen = tasks(snapshot) - candidate.tasks_at_step
     if seen < minimum:
         return Hold(
-            "TooFewSamples", f"{minimum} tasks needed at {format_percent(candidate.share)}", no_evidence=True
+            "TooFewSamples", f"{minimum} {counted(snapshot)} needed at {format_percent(candidate.share)}", no_evidence=True
         )
     if snapshot.spec.strategy.self_tuning:
         blocked = tuning.blocked(snapshot)
@@ -174,7 +190,7 @@ def _next(snapshot: Snapshot, candidate: CandidateStatus, gate: GateState) -> De
     n = tasks(snapshot)
     by = f", approved by {', '.join(a.approver for a in gate.approvals)}" if isinstance(gate, Opened) else ""
     if share == FULL:
-        return Promote("Approved", f"{candidate.version} becomes stable after {n:.0f} tasks{by}")
+        return Promote("Approved", f"{candidate.version} becomes stable after {n:.0f} {counted(snapshot)}{by}")
     return Advance(
         candidate.step + 1,
         share,

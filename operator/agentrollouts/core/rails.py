@@ -9,6 +9,7 @@ from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Rollback
 from agentrollouts.core.gates import GateState, Lapsed, Opened, Refused, limit_without_approval
 from agentrollouts.core.snapshot import Snapshot, VersionView
+from agentrollouts.core.trials import split_wrongly
 
 UNREADY_GRACE = timedelta(seconds=30)
 """How long a candidate with traffic may be without any ready pod: longer than one failed probe, shorter than patience."""
@@ -87,7 +88,7 @@ def _verdicts(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> Rollback 
     if snapshot.spec.analysis.effective.mode == "threshold":
         return quality_gate.rollback(snapshot, results)
     failed = [result for result in results if result.fails]
-    if not failed:
+    if not failed or split_wrongly(snapshot):
         return None
     return Rollback("CheckFailed", "; ".join(f"{result.name}: {result.reason}" for result in failed)[:4000])
 

@@ -6,14 +6,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import exp
 from types import MappingProxyType
 
 from agentrollouts.api.rollout import RolloutSpec, TrialStatus
 from agentrollouts.core.checks import active_checks
+from agentrollouts.core.counters import ASSIGNED
 from agentrollouts.core.criteria import Index, Rule, rules
-from agentrollouts.core.evidence import Arm, CounterQuery, Evidence, Totals, Unavailable
+from agentrollouts.core.evidence import Arm, Evidence, Totals, Unavailable
 from agentrollouts.core.sequential.measure import NONE, Block
 from agentrollouts.core.sequential.record import read, written
+from agentrollouts.core.sequential.standing import SPLIT
 from agentrollouts.core.sequential.trial import Cohorts, Criterion, Reading, Trial, begun, looked
 from agentrollouts.core.snapshot import Snapshot
 
@@ -32,11 +35,8 @@ class Terms:
     rules: tuple[Rule, ...]
     candidate: str
     stable: str
-
-    @property
-    def queries(self) -> tuple[CounterQuery, ...]:
-        """The counters it reads, each once."""
-        return tuple(dict.fromkeys(query for rule in self.rules for query in rule.source.queries))
+    guarded: bool = False
+    """Whether the split of the callers is watched: each session has a key of its own, so sessions count keys."""
 
     @property
     def fingerprint(self) -> str:
@@ -78,7 +78,8 @@ def terms_of(spec: RolloutSpec, candidate: str, stable: str) -> Terms | None:
         )
         for (name, rule), part in zip(named, parts, strict=True)
     )
-    return Terms(criteria, tuple(rule for _, rule in named), candidate, stable)
+    guarded = spec.assignment.unit == "Session"
+    return Terms(criteria, tuple(rule for _, rule in named), candidate, stable, guarded)
 
 
 def advanced(terms: Terms, trial: Trial | None, evidence: Evidence, shares: Sequence[float] = ()) -> Trial:
@@ -122,6 +123,22 @@ def recorded(snapshot: Snapshot, *, writes: bool) -> TrialStatus | None:
     return TrialStatus(terms=terms.fingerprint, state=state, at=snapshot.now)
 
 
+def split_wrongly(snapshot: Snapshot) -> str:
+    """How callers are split instead of as configured, beyond doubt; empty where nothing speaks for that."""
+    evidence = snapshot.evidence
+    trial = None if isinstance(evidence, Unavailable) else evidence.trial
+    if trial is None or exp(trial.split.won) < 1.0 / SPLIT:
+        return ""
+    whole = sum(trial.split.assigned) or 1.0
+    parts = ", ".join(
+        f"{cohort} {seen / whole:.1%} of {whole:.0f} sessions, configured {share:.1%}"
+        for cohort, seen, share in zip(
+            (CANDIDATE, CONTROL, STABLE), trial.split.assigned, trial.split.shares, strict=True
+        )
+    )
+    return f"callers aren't split as configured, so no comparison counts: {parts}"
+
+
 def lacking(terms: Terms, evidence: Evidence) -> tuple[str, ...]:
     """By criterion: the counter that the candidate doesn't report; empty where it reports all."""
     index = _index(terms.candidate, CANDIDATE, evidence.total)
@@ -142,7 +159,8 @@ def _cohorts(terms: Terms, *totals: Mapping[Arm, Totals]) -> Cohorts:
 
 
 def _reading(terms: Terms, index: Index) -> Reading:
-    return Reading(tuple([rule.source.read(index) or NOTHING for rule in terms.rules]))
+    assigned = sum(index.get(ASSIGNED.metric, {}).values()) if terms.guarded else 0.0
+    return Reading(tuple([rule.source.read(index) or NOTHING for rule in terms.rules]), assigned)
 
 
 def _index(version: str, cohort: str, *totals: Mapping[Arm, Totals]) -> Index:

@@ -36,7 +36,8 @@ class Pace:
 @dataclass(frozen=True, slots=True)
 class Simulated:
     """How it went. ``tasks`` are the candidate's, ``excess`` those of them that the old version would have done well, on
-    average."""
+    average.
+    """
 
     outcome: Outcome
     took: timedelta

@@ -110,7 +110,9 @@ class Traffic:
 
     def __post_init__(self) -> None:
         for cohort in COHORTS:
-            self._sums[self._arm(cohort)] = dict.fromkeys((cell for cell, _ in self.sorts.old.amounts[0]), 0.0)
+            self._sums[self._arm(cohort)] = dict.fromkeys(
+                (cell for cell, _ in self.sorts.old.amounts[0]), 0.0
+            )
         self._serve("stable", HISTORY * self.world.sessions_per_minute)
 
     def serve(self, minutes: float, arms: Iterable[RouteArm]) -> None:

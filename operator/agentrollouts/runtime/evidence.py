@@ -21,6 +21,7 @@ from agentrollouts.core.evidence import Accumulator, CounterQuery, Evidence, Ser
 from agentrollouts.core.sequential.trial import Trial
 from agentrollouts.core.trials import Terms, advanced, resumed, terms_of
 from agentrollouts.ports import AgentKey, AgentSeries, Clock, MetricSource
+from agentrollouts.runtime.shares import Shares, shares_of
 from agentrollouts.runtime.views import Place
 
 LOOK_BACK = timedelta(minutes=5)
@@ -104,6 +105,7 @@ class Tracker:
     """When its counters or their history were last asked for."""
     read: float = float("-inf")
     """When they were last read."""
+    shares: Shares = field(default_factory=Shares)
     trial: Trial | None = None
     """The sequential test, from the candidate's first share on."""
     reading: asyncio.Future[None] | None = None
@@ -141,7 +143,9 @@ class EvidenceBook:
         candidate = status.candidate
         if isinstance(found, Unavailable) or subject.terms is None or candidate is None:
             return found
-        return replace(found, trial=self._tried(self._trackers[place], subject.terms, candidate, found))
+        tracker = self._trackers[place]
+        tracker.shares.seen(shares_of(status), now)
+        return replace(found, trial=self._tried(tracker, subject.terms, candidate, found, now))
 
     def subject(self, place: Place, spec: RolloutSpec, status: RolloutStatus) -> Subject:
         """The subject of a rollout with a candidate; made anew only for another spec or status."""
@@ -155,14 +159,14 @@ class EvidenceBook:
         return subject
 
     def _tried(
-        self, tracker: Tracker, terms: Terms, candidate: CandidateStatus, found: Evidence
+        self, tracker: Tracker, terms: Terms, candidate: CandidateStatus, found: Evidence, now: datetime
     ) -> Trial | None:
         """The trial goes on from where it stood: here, or in the status when this process is a new one."""
         if candidate.first_share_at is None:
             tracker.trial = None  # what the old version does meanwhile is history
             return None
         before = tracker.trial or resumed(terms, candidate.trial)
-        tracker.trial = advanced(terms, before, found)
+        tracker.trial = advanced(terms, before, found, tracker.shares.settled(now))
         return tracker.trial
 
     def look_every(self, place: Place, interval: timedelta) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -18,17 +19,18 @@ SUCCESS: dict[str, Any] = {
 }
 
 
-async def climbing(before: int = 0, **analysis: Any) -> Stage:
+async def climbing(before: int = 0, spec: Mapping[str, Any] | None = None, **analysis: Any) -> Stage:
     """A candidate at 5 %. ``before``: sessions of the first version until then."""
+    more = spec or {}
     stage = Stage()
     stage.cluster.put(agent_version("1.0.0", "a"))
-    stage.cluster.put(rollout("1.0.0", analysis=SUCCESS | analysis))
+    stage.cluster.put(rollout("1.0.0", analysis=SUCCESS | analysis, **more))
     await stage.restart()
     await stage.go(1)
     if before:
         stage.sessions(before)
     stage.cluster.put(agent_version("2.0.0", "b"))
-    stage.cluster.put(rollout("2.0.0", analysis=SUCCESS | analysis))
+    stage.cluster.put(rollout("2.0.0", analysis=SUCCESS | analysis, **more))
     await stage.go(4)
     assert stage.shares() == {"2.0.0": 500, "1.0.0": 9500}
     return stage
@@ -120,3 +122,36 @@ async def test_an_agent_that_reports_no_sessions_is_told_so() -> None:
     assert status["checks"][0]["verdict"] == "INCONCLUSIVE"
     assert "doesn't report agent_sessions_closed_total" in status["checks"][0]["reason"]
     assert status["candidate"]["noEvidenceSince"], "the clock of missing evidence runs"
+
+
+SESSIONS = {"assignment": {"unit": "Session"}}
+
+
+@pytest.mark.parametrize(("candidate", "reason"), [(1, "TooFewSamples"), (3, "SplitBroken")])
+@pytest.mark.asyncio
+async def test_callers_who_are_not_split_as_configured_make_every_verdict_worthless(
+    candidate: int, reason: str
+) -> None:
+    """Even a candidate that fails all the time stays then: nobody knows whose failures they are."""
+    stage = await climbing(before=200, spec=SESSIONS)
+    for _ in range(150):
+        stage.assigned(candidate=candidate, control=1, stable=18)
+        await stage.go(1)
+    stage.sessions(1)
+    await stage.go(2)
+    assert stage.status()["decision"]["reason"] == reason, stage.status()["decision"]
+    stage.sessions(1, {"2.0.0": 40})
+    await stage.go(3)
+    assert ("rejected" in stage.status()) == (reason != "SplitBroken")
+    if reason == "SplitBroken":
+        assert "configured 5.0%" in stage.status()["decision"]["message"]
+        assert stage.status()["phase"] == "Degraded"
+
+
+@pytest.mark.asyncio
+async def test_users_with_several_sessions_say_nothing_about_the_split() -> None:
+    stage = await climbing()
+    for _ in range(150):
+        stage.assigned(candidate=3, control=1, stable=18)
+        await stage.go(1)
+    assert stage.status()["decision"]["reason"] != "SplitBroken"
