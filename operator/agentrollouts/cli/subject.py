@@ -54,9 +54,7 @@ def from_file(name: str, agent: str = "") -> Subject:
         return Subject(RolloutSpec.model_validate(wanted[0]["spec"]))
     if rollouts:
         names = ", ".join(each["spec"]["agent"] for each in rollouts)
-        raise CommandError(
-            f"expected one Rollout in {where}; it has those of {names}: name one with --agent"
-        )
+        raise CommandError(f"expected one Rollout in {where}; it has those of {names}: name one with --agent")
     others = ", ".join(f"{each['kind']} {each['metadata']['name']}" for each in found)
     raise CommandError(f"expected a Rollout in {where}; it has {others or 'no object of agentrollouts.io'}")
 

@@ -160,9 +160,7 @@ class Run:
             self.outcome = "Paused" if isinstance(decision, Pause) else "Unfinished"
 
 
-def begin(
-    spec: RolloutSpec, *, stable: str, now: datetime, approval: timedelta | None = timedelta(0)
-) -> Run:
+def begin(spec: RolloutSpec, *, stable: str, now: datetime, approval: timedelta | None = timedelta(0)) -> Run:
     """A rollout of ``spec.version`` at ``now``, where ``stable`` serves and both versions are ready.
 
     Raises:
