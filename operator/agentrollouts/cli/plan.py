@@ -23,6 +23,7 @@ from agentrollouts.cli.terminal import console
 from agentrollouts.cli.world_options import (
     Approval,
     Correlation,
+    Cost,
     JsonOutput,
     Seed,
     Success,
@@ -60,6 +61,7 @@ def plan_command(
     tasks: Tasks = None,
     success: Success = "",
     correlation: Correlation = None,
+    cost: Cost = "",
     approval: Approval = "0s",
     horizon: Annotated[str, typer.Option("--horizon", help="How far ahead, such as 7d or 36h.")] = "7d",
     runs: Annotated[
@@ -79,7 +81,9 @@ def plan_command(
         raise CommandError("name a file with a Rollout, or an agent of the cluster with --agent", status=2)
     target = Target(kubeconfig, context, namespace)
     subject = from_file(file, agent) if file is not None else from_cluster(agent, target, prometheus)
-    world = world_of(subject.measured, traffic=traffic, tasks=tasks, success=success, correlation=correlation)
+    world = world_of(
+        subject.measured, traffic=traffic, tasks=tasks, success=success, correlation=correlation, cost=cost
+    )
     try:
         with_spread = _spread if runs >= PARALLEL else _one_by_one
         found = with_spread(
@@ -130,8 +134,10 @@ def report(subject: Subject, found: Forecast, *, seed: int, plain: bool) -> Iter
             f" {good.paused:.0%} paused, {good.unfinished:.0%} undecided after {lasting(found.horizon)}."
         )
         for number, limit in enumerate(limits(good)):
-            yield from _wrapped(("What limits it: " if not number else "and ") + limit.sentence + ".")
-    for warning in (*warnings(spec, found.world, found.horizon), *findings(found)):
+            yield from _wrapped(
+                ("" if number else "What limits it, on average: ") + limit.sentence, indent="  "
+            )
+    for warning in (*warnings(spec, found.world, found.horizon), *findings(spec, found)):
         yield from _wrapped(f"! {warning}", "yellow", indent="  ")
     yield Text()
     runs = found.prospects[0].runs
@@ -146,9 +152,10 @@ def _assumed(subject: Subject, found: Forecast) -> Iterator[str]:
     spec, world, applies = subject.spec, found.world, subject.spec.analysis.effective
     beside = "the old version" if subject.stable == OLD else subject.stable
     source = "measured over the last day" if subject.measured else "as given or assumed"
+    tasks = f"{world.tasks_per_session} task" + ("" if world.tasks_per_session == 1 else "s")
     yield (
-        f"{spec.agent} {spec.version} beside {beside}: {world.sessions_per_minute:.3g} sessions/min of"
-        f" {world.tasks_per_session} task(s), {world.success:.1%} successful, correlation {world.correlation:.2g} ({source})."
+        f"{spec.agent} {spec.version} beside {beside}: {world.sessions_per_minute:.3g} sessions/min of {tasks},"
+        f" {world.success * 100:.3g}% successful, correlation {world.correlation:.2g}, cost {world.cost * 100:.2g}% of the cap ({source})."
     )
     if applies.mode == "sequential":
         yield (

@@ -24,6 +24,7 @@ def document(spec: RolloutSpec, found: Forecast, *, seed: int) -> Mapping[str, A
             "tasksPerSession": world.tasks_per_session,
             "success": world.success,
             "correlation": world.correlation,
+            "costOfCap": world.cost,
         },
         "runs": found.prospects[0].runs,
         "seed": seed,
@@ -38,7 +39,7 @@ def document(spec: RolloutSpec, found: Forecast, *, seed: int) -> Mapping[str, A
             }
             for limit in (limits(good) if good else ())
         ],
-        "warnings": [*warnings(spec, world, found.horizon), *findings(found)],
+        "warnings": [*warnings(spec, world, found.horizon), *findings(spec, found)],
     }
 
 

@@ -18,6 +18,7 @@ from agentrollouts.cli.subject import OLD, Subject, from_file
 from agentrollouts.cli.world_options import (
     Approval,
     Correlation,
+    Cost,
     JsonOutput,
     Seed,
     Success,
@@ -55,6 +56,7 @@ def simulate_command(
     tasks: Tasks = None,
     success: Success = "",
     correlation: Correlation = None,
+    cost: Cost = "",
     approval: Approval = "0s",
     horizon: Annotated[str, typer.Option("--horizon", help="How far ahead, such as 2d or 36h.")] = "2d",
     seed: Seed = 1,
@@ -77,6 +79,7 @@ def simulate_command(
             tasks=tasks,
             success=success,
             correlation=correlation,
+            cost=cost,
             effect=quantities.effect(effect),
         )
         pace = Pace(quantities.duration(horizon, "--horizon"))

@@ -12,7 +12,7 @@ from agentrollouts.cli.errors import CommandError
 from agentrollouts.planning.measured import Measured
 from agentrollouts.planning.world import World
 
-SUCCESS, TASKS, CORRELATION = 0.95, 3, 0.3
+SUCCESS, TASKS, CORRELATION, COST = 0.95, 3, 0.3, 0.1
 """What is assumed where nobody says."""
 
 
@@ -44,6 +44,12 @@ Correlation = Annotated[
         show_default=f"{CORRELATION}",
     ),
 ]
+Cost = Annotated[
+    str,
+    typer.Option(
+        "--cost", help="Mean cost of a task, as a part of the agent's AGENT_COST_CAP_USD.", show_default="10%"
+    ),
+]
 Approval = Annotated[
     str, typer.Option("--approval", help="How long people take to approve, such as 2h; or never.")
 ]
@@ -60,10 +66,11 @@ def world_of(
     tasks: int | None,
     success: str,
     correlation: float | None,
+    cost: str,
     effect: float = 0.0,
 ) -> World:
     """The options on top of what was measured, on top of what is assumed."""
-    known = measured or Measured(0.0, SUCCESS, TASKS, CORRELATION)
+    known = measured or Measured(0.0, SUCCESS, TASKS, CORRELATION, COST)
     a_minute = quantities.traffic(traffic) if traffic else known.sessions_per_minute
     if not a_minute:
         raise CommandError(
@@ -77,6 +84,7 @@ def world_of(
             effect=effect,
             tasks_per_session=known.tasks_per_session if tasks is None else tasks,
             correlation=known.correlation if correlation is None else correlation,
+            cost=quantities.share(cost, "--cost") if cost else known.cost,
         )
     except ValueError as error:
         raise CommandError(str(error), status=2) from error

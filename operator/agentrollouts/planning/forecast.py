@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from math import ceil, inf
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.planning.run import Outcome
@@ -22,6 +22,7 @@ STRIDE = 0.05
 MOST = 0.9
 """The other quantile beside the median."""
 
+Key = TypeVar("Key")
 Waits = Mapping[tuple[int, str], timedelta]
 
 
@@ -34,6 +35,7 @@ class Ending(NamedTuple):
     reached: Mapping[int, timedelta]
     """By share in basis points: how long after the start the candidate had it."""
     waited: Waits
+    held_by: Mapping[str, timedelta]
     reason: str
     message: str
 
@@ -63,6 +65,8 @@ class Prospect:
     """When the candidate has each share."""
     waited: Waits
     """Mean time a run spent waiting, by share and reason."""
+    held_by: Mapping[str, timedelta]
+    """Mean time for which a check was among those that kept the candidate from its next step."""
     endings: Mapping[tuple[str, str], int]
     """Runs by (outcome, reason of the last decision)."""
     sentence: str
@@ -134,7 +138,9 @@ def ending(
     """One run, cut down to what a forecast needs."""
     run = simulate(spec, world, seed=seed, stable=stable, pace=pace, approval=approval, sorts=sorts)
     last = run.looks[-1].decision
-    return Ending(run.outcome, run.took, run.excess, _reached(run), run.waited, last.reason, last.message)
+    return Ending(
+        run.outcome, run.took, run.excess, _reached(run), run.waited, run.held_by, last.reason, last.message
+    )
 
 
 def _reached(run: Simulated) -> Mapping[int, timedelta]:
@@ -149,10 +155,6 @@ def prospect(effect: float, endings: Sequence[Ending]) -> Prospect:
     """What the runs have in common. Needs at least one."""
     count = len(endings)
     fates = Counter(each.outcome for each in endings)
-    waited: dict[tuple[int, str], timedelta] = {}
-    for each in endings:
-        for what, time in each.waited.items():
-            waited[what] = waited.get(what, timedelta(0)) + time / count
     shares = sorted({share for each in endings for share in each.reached})
     excess = sorted(each.excess for each in endings)
     return Prospect(
@@ -166,10 +168,19 @@ def prospect(effect: float, endings: Sequence[Ending]) -> Prospect:
         caught=_times([each.took if each.outcome == "RolledBack" else None for each in endings]),
         excess=(quantile(excess, 0.5), quantile(excess, MOST)),
         reached=tuple((share, _times([each.reached.get(share) for each in endings])) for share in shares),
-        waited=waited,
+        waited=_mean([each.waited for each in endings]),
+        held_by=_mean([each.held_by for each in endings]),
         endings=Counter((each.outcome, each.reason) for each in endings),
         sentence=next((each.message for each in endings if each.outcome == "RolledBack"), ""),
     )
+
+
+def _mean(times: Sequence[Mapping[Key, timedelta]]) -> Mapping[Key, timedelta]:
+    sums: dict[Key, timedelta] = {}
+    for each in times:
+        for what, time in each.items():
+            sums[what] = sums.get(what, timedelta(0)) + time / len(times)
+    return sums
 
 
 def _times(found: Sequence[timedelta | None]) -> Times:

@@ -9,11 +9,12 @@ from typing import Literal, NamedTuple
 
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.scalars import FULL, format_percent
+from agentrollouts.core.trials import is_sequential
 from agentrollouts.planning.forecast import Forecast, Prospect
 from agentrollouts.planning.spans import lasting
 from agentrollouts.planning.world import World
 
-What = Literal["soak", "minimumSessions", "evidence", "warnings", "approval", "other"]
+What = Literal["soak", "minimumSessions", "evidence", "warnings", "approval", "pause", "other"]
 _WHAT: MappingProxyType[str, What] = MappingProxyType(
     {
         "FirstShare": "soak",
@@ -26,22 +27,25 @@ _WHAT: MappingProxyType[str, What] = MappingProxyType(
         "ChecksFail": "warnings",
         "FailureRate": "warnings",
         "ApprovalNeeded": "approval",
+        "NoEvidence": "pause",
     }
 )
 _ADVICE: MappingProxyType[What, str] = MappingProxyType(
     {
         "soak": "the steps' soaks; more traffic makes it no faster",
         "minimumSessions": "until minimumSessions have been seen; more traffic or a larger share makes it shorter",
-        "evidence": "until the checks have enough evidence; more traffic, a wider margin or a larger"
-        " errorBudget.falsePromotion makes it shorter",
-        "warnings": "checks that lean against a candidate as good as the old version, by chance; more traffic or wider"
-        " tolerances make it shorter",
-        "approval": "for people to approve",
-        "other": "other things",
+        "evidence": "until every check has enough evidence; more traffic, wider limits or a larger"
+        " errorBudget.falsePromotion make it shorter",
+        "warnings": "checks lean against it by chance; more traffic or wider tolerances make it shorter",
+        "approval": "until people approve",
+        "pause": "paused for want of evidence, until a person resumes",
+        "other": "something else",
     }
 )
 RARELY = 1.0
 """Sessions an hour below which a share shows hardly anything."""
+LOW = 0.05
+"""Part of the cap below which a mean cost is hard to tell from another."""
 OFTEN = 0.1
 """The part of the runs from which on a mistake is worth a warning."""
 
@@ -82,14 +86,21 @@ def limits(prospect: Prospect) -> tuple[Limit, ...]:
     for (share, reason), time in prospect.waited.items():
         spent = by.setdefault(_WHAT.get(reason, "other"), {})
         spent[share] = spent.get(share, timedelta(0)) + time
-    found = [_limit(what, spent, whole) for what, spent in by.items()]
+    found = [_limit(what, spent, whole, prospect) for what, spent in by.items()]
     return tuple(sorted((each for each in found if each.time * 50 >= whole), key=lambda each: -each.time))
 
 
-def _limit(what: What, spent: dict[int, timedelta], whole: timedelta) -> Limit:
+def _limit(what: What, spent: dict[int, timedelta], whole: timedelta, prospect: Prospect) -> Limit:
     time, share = sum(spent.values(), timedelta(0)), max(spent, key=lambda each: spent[each])
     where = f", most of it at {format_percent(share)}" if len(spent) > 1 and share else ""
-    return Limit(what, share, time, f"{lasting(time)} of {lasting(whole)}{where}: {_ADVICE[what]}")
+    checks = f" ({_checks(prospect)})" if what in ("evidence", "warnings") and prospect.held_by else ""
+    return Limit(what, share, time, f"{lasting(time)} of {lasting(whole)}{where}: {_ADVICE[what]}{checks}")
+
+
+def _checks(prospect: Prospect) -> str:
+    """The checks that hold longest, at most three."""
+    longest = sorted(prospect.held_by.items(), key=lambda each: (-each[1], each[0]))[:3]
+    return "held by " + ", ".join(f"{name} for {lasting(time)}" for name, time in longest)
 
 
 def warnings(spec: RolloutSpec, world: World, horizon: timedelta) -> tuple[str, ...]:
@@ -131,12 +142,13 @@ def _of_step(spec: RolloutSpec, world: World, demand: Demand) -> Iterator[str]:
         )
 
 
-def findings(forecast: Forecast) -> tuple[str, ...]:
+def findings(spec: RolloutSpec, forecast: Forecast) -> tuple[str, ...]:
     """What the simulated rollouts say against the plan."""
     found = []
     for each in forecast.prospects:
         if each.effect == 0.0:
             found += _about_good(each, forecast.horizon)
+            found += _about_cost(spec, each, forecast.world)
         elif each.effect <= -0.10 and each.promoted >= OFTEN:
             found.append(
                 f"a candidate {-each.effect * 100:.0f} points worse is promoted in {each.promoted:.0%} of the runs"
@@ -152,6 +164,17 @@ def _about_good(each: Prospect, horizon: timedelta) -> Iterator[str]:
         yield f"{who} pauses for want of evidence in {each.paused:.0%} of the runs, until a person resumes"
     if each.promoted < 0.5:
         yield f"{who} is promoted within {lasting(horizon)} in {each.promoted:.0%} of the runs only"
+
+
+def _about_cost(spec: RolloutSpec, each: Prospect, world: World) -> Iterator[str]:
+    """Cost is cut at a cap and divided by it, so a cap far above what tasks cost leaves hardly anything to see."""
+    slowest = max(each.held_by, key=lambda name: each.held_by[name], default="")
+    of_cost = {check.name for check in spec.analysis.effective.checks if check.cost is not None}
+    if slowest in of_cost and world.cost < LOW and is_sequential(spec):
+        yield (
+            f"{slowest} holds longest, and a task costs {world.cost * 100:.2g}% of the cap: lower the agents'"
+            " AGENT_COST_CAP_USD to what a dear task costs, and less evidence is needed"
+        )
 
 
 def _rate(world: World) -> str:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from agentrollouts.core.counters import SESSION_SUCCESS, SESSION_SUCCESS_SQUARES, SESSIONS, TASKS
+from agentrollouts.core.counters import (
+    SESSION_COST,
+    SESSION_SUCCESS,
+    SESSION_SUCCESS_SQUARES,
+    SESSIONS,
+    TASKS,
+)
 from agentrollouts.core.evidence import Totals, sum_of
 
-QUERIES = (SESSIONS, TASKS, SESSION_SUCCESS, SESSION_SUCCESS_SQUARES)
+QUERIES = (SESSIONS, TASKS, SESSION_SUCCESS, SESSION_SUCCESS_SQUARES, SESSION_COST)
 """The counters it takes."""
+DEAREST = 0.45
+"""The largest mean cost that a synthetic agent can have, as a part of the cap."""
 
 
 class Measured(NamedTuple):
@@ -18,6 +26,7 @@ class Measured(NamedTuple):
     success: float
     tasks_per_session: int
     correlation: float
+    cost: float
 
 
 def measured(totals: Totals, minutes: float) -> Measured | None:
@@ -36,4 +45,5 @@ def measured(totals: Totals, minutes: float) -> Measured | None:
     correlation = 0.0
     if tasks > 1 and single > 0.0:
         correlation = min(1.0, max(0.0, (variance / single - 1.0 / tasks) / (1.0 - 1.0 / tasks)))
-    return Measured(sessions / minutes, mean, min(50, tasks), correlation)
+    cost = min(DEAREST, max(0.0, sum_of(totals, SESSION_COST.metric) / sessions))
+    return Measured(sessions / minutes, mean, min(50, tasks), correlation, cost)

@@ -21,6 +21,8 @@ from agentrollouts.core.trials import is_sequential, rules_of
 
 EDGES = (0.5, 1.0, 2.5, 5.0)
 """Upper edges in seconds of the histogram, some of those that agents report."""
+DOLLARS = 0.01
+"""Mean cost of a task where no limit is given."""
 CALLS = 2.0
 """Tool calls a task."""
 SEARCH = "search"
@@ -32,7 +34,7 @@ class Shape(NamedTuple):
 
     chance: float
     cost: float
-    """Cost of a task as a fraction of the cap, which is one dollar."""
+    """Cost of a task, where 1 is the mean."""
     seconds: float
     llm_calls: float
     """Model calls of a task as a fraction of the cap."""
@@ -43,22 +45,37 @@ class Shape(NamedTuple):
 
 
 SHAPES = (
-    Shape(0.50, cost=0.004, seconds=0.4, llm_calls=0.04, search=0.5),
-    Shape(0.35, cost=0.010, seconds=0.9, llm_calls=0.08, search=0.7),
-    Shape(0.13, cost=0.025, seconds=1.8, llm_calls=0.16, search=0.8),
-    Shape(0.02, cost=0.025, seconds=2.2, llm_calls=0.16, search=0.8, tool_failures=0.5),
+    Shape(0.50, cost=0.6, seconds=0.4, llm_calls=0.04, search=0.5),
+    Shape(0.35, cost=1.1, seconds=0.9, llm_calls=0.08, search=0.7),
+    Shape(0.13, cost=2.1, seconds=1.8, llm_calls=0.16, search=0.8),
+    Shape(0.02, cost=2.1, seconds=2.2, llm_calls=0.16, search=0.8, tool_failures=0.5),
 )
 
 Amounts = tuple[tuple[Cell, float], ...]
 
 
-def cells_of(spec: RolloutSpec, shape: Shape, *, good: int, tasks: int) -> Amounts:
-    """What one session of ``tasks`` tasks, ``good`` of them successful, adds to each counter the rollout reads.
+class Session(NamedTuple):
+    """A session of ``tasks`` tasks, ``good`` of them successful. ``cost``: the mean of a task as a part of the cap."""
+
+    shape: Shape
+    good: int
+    tasks: int
+    cost: float
+
+
+def cells_of(spec: RolloutSpec, session: Session) -> Amounts:
+    """What one session adds to each counter the rollout reads.
 
     Zeros are in it: agents create every series at zero.
     """
     wanted = {query.metric for query in judged(spec)}
-    found = (*_kit(shape, good, tasks), *_events(spec), *_scores(spec, shape), *_own(spec, tasks))
+    found = (
+        *_tasks(session, _dollars(spec)),
+        *_kit(session),
+        *_events(spec),
+        *_scores(spec, session.shape),
+        *_own(spec, session.tasks),
+    )
     return tuple((cell, amount) for cell, amount in found if cell.metric in wanted)
 
 
@@ -75,20 +92,34 @@ def _cell(query: CounterQuery, value: str = "") -> Cell:
     return Cell(query.metric, value)
 
 
-def _kit(shape: Shape, good: int, tasks: int) -> Iterator[tuple[Cell, float]]:
+def _tasks(session: Session, dollars: float) -> Iterator[tuple[Cell, float]]:
+    shape, good, tasks = session.shape, session.good, session.tasks
     yield from _labelled(counters.TASKS, success=good, failure=tasks - good, refused=0, escalated=0)
-    yield _cell(counters.COST), tasks * shape.cost
+    yield _cell(counters.COST), tasks * shape.cost * dollars
     yield _cell(counters.INTERVENTIONS), 0.0
-    failed_calls = tasks * shape.tool_failures
-    yield from _labelled(counters.CALLS, success=tasks * CALLS - failed_calls, failure=failed_calls)
+    failed = tasks * shape.tool_failures
+    yield from _labelled(counters.CALLS, success=tasks * CALLS - failed, failure=failed)
     yield from _buckets(counters.DURATIONS, shape.seconds, tasks)
+
+
+def _dollars(spec: RolloutSpec) -> float:
+    """What a task costs: half of the tightest limit in dollars, if there is one."""
+    analysis = spec.analysis.effective
+    limits = [check.cost.max for check in active_checks(spec) if check.cost and check.cost.max is not None]
+    limits += [breaker.cost.max_per_task for breaker in analysis.breakers if breaker.cost]
+    return min(limits) / 1_000_000 / 2.0 if limits else DOLLARS
+
+
+def _kit(session: Session) -> Iterator[tuple[Cell, float]]:
+    shape, success = session.shape, session.good / session.tasks
     yield from _labelled(counters.SESSIONS, idle=1, explicit=0, expired=0)
-    success = good / tasks
     yield from _labelled(
         counters.SESSION_OUTCOMES, success=success, failure=1.0 - success, refused=0, escalated=0
     )
     yield from _squared(counters.SESSION_SUCCESS, counters.SESSION_SUCCESS_SQUARES, success)
-    yield from _squared(counters.SESSION_COST, counters.SESSION_COST_SQUARES, shape.cost)
+    yield from _squared(
+        counters.SESSION_COST, counters.SESSION_COST_SQUARES, min(1.0, shape.cost * session.cost)
+    )
     yield from _squared(counters.SESSION_LLM_CALLS, counters.SESSION_LLM_CALLS_SQUARES, shape.llm_calls)
     yield from _buckets(counters.SESSION_LATENCY, shape.seconds, 1)
     yield _cell(counters.SESSION_TOOLS, SEARCH), shape.search

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from agentrollouts.api.rollout import RolloutSpec
-from agentrollouts.core.decision import Start
+from agentrollouts.core.decision import Hold, Start
 from agentrollouts.core.planner import ATTENTION
 from agentrollouts.planning.run import Outcome, Run, Seen, begin
 from agentrollouts.planning.world import Counters, Sorts, Traffic, World
@@ -45,6 +45,8 @@ class Simulated:
     """Those at which the share, the decision or its reason changed, and the last one."""
     waited: Mapping[tuple[int, str], timedelta]
     """By share in basis points and reason: how long that was what the candidate waited for."""
+    held_by: Mapping[str, timedelta]
+    """By check: how long it was among those that kept the candidate from its next step."""
     tasks: float
     excess: float
     recorded: tuple[tuple[datetime, Counters], ...] = field(default=(), repr=False)
@@ -89,6 +91,7 @@ def simulate(
         now - BEGIN,
         journal.looks(),
         journal.waited,
+        journal.held_by,
         tasks,
         tasks * world.excess,
         tuple(recorded),
@@ -120,6 +123,7 @@ class Journal:
 
     kept: list[Seen] = field(default_factory=list)
     waited: dict[tuple[int, str], timedelta] = field(default_factory=dict)
+    held_by: dict[str, timedelta] = field(default_factory=dict)
     last: Seen | None = None
 
     def add(self, seen: Seen) -> None:
@@ -128,6 +132,8 @@ class Journal:
         if last is not None:
             what = last.share, last.decision.reason
             self.waited[what] = self.waited.get(what, timedelta(0)) + (seen.at - last.at)
+            for name in _holding(last):
+                self.held_by[name] = self.held_by.get(name, timedelta(0)) + (seen.at - last.at)
         if last is None or _state(last) != _state(seen):
             self.kept.append(seen)
 
@@ -135,6 +141,16 @@ class Journal:
         """What was kept, and the last look."""
         ended = self.last is not None and self.last is not self.kept[-1]
         return (*self.kept, *([self.last] if ended and self.last else ()))
+
+
+HELD = ("GatheringEvidence", "ChecksInconclusive", "ChecksWarn", "ChecksFail")
+"""Reasons of a hold that checks are to blame for."""
+
+
+def _holding(seen: Seen) -> tuple[str, ...]:
+    if not isinstance(seen.decision, Hold) or seen.decision.reason not in HELD:
+        return ()
+    return tuple(result.name for result in seen.results if result.blocks)
 
 
 def _state(seen: Seen) -> tuple[int, str, str]:

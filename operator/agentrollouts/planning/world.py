@@ -14,7 +14,7 @@ from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core.evidence import Arm, Cell
 from agentrollouts.planning.draws import beta_binomial, poisson
-from agentrollouts.planning.sessions import SHAPES, cells_of
+from agentrollouts.planning.sessions import SHAPES, Session, cells_of
 
 Counters = Mapping[Arm, Mapping[Cell, float]]
 """Cumulative counters by version and cohort, as a scrape would show them, summed over pods."""
@@ -40,6 +40,8 @@ class World:
     effect: float = 0.0
     tasks_per_session: int = 3
     correlation: float = 0.3
+    cost: float = 0.1
+    """Mean cost of a task as a part of the cap that session costs are cut at: the smaller, the less a difference shows."""
 
     def __post_init__(self) -> None:
         _within("sessions per minute", self.sessions_per_minute, 1e-4, 1e5)
@@ -47,6 +49,7 @@ class World:
         _within("the effect", self.effect, -1.0, 1.0)
         _within("tasks per session", self.tasks_per_session, 1, 50)
         _within("the correlation", self.correlation, 0.0, 1.0)
+        _within("the mean cost of a task as a part of the cap", self.cost, 0.0, 0.45)
 
     @property
     def candidate_success(self) -> float:
@@ -67,11 +70,12 @@ class Kinds(NamedTuple):
     amounts: tuple[tuple[tuple[Cell, float], ...], ...]
 
 
-def kinds_of(spec: RolloutSpec, *, success: float, tasks: int, correlation: float) -> Kinds:
+def kinds_of(spec: RolloutSpec, world: World, success: float) -> Kinds:
     """By number of successes and by shape; what can't happen is left out."""
+    tasks = world.tasks_per_session
     found = [
-        (chance * shape.chance, cells_of(spec, shape, good=good, tasks=tasks))
-        for good, chance in enumerate(beta_binomial(tasks, success, correlation))
+        (chance * shape.chance, cells_of(spec, Session(shape, good, tasks, world.cost)))
+        for good, chance in enumerate(beta_binomial(tasks, success, world.correlation))
         for shape in SHAPES
         if chance > 0.0
     ]
@@ -88,11 +92,7 @@ class Sorts(NamedTuple):
     @classmethod
     def of(cls, spec: RolloutSpec, world: World) -> Sorts:
         """Those of a world, with the counters that a rollout reads."""
-        old, new = (
-            kinds_of(spec, success=rate, tasks=world.tasks_per_session, correlation=world.correlation)
-            for rate in (world.success, world.candidate_success)
-        )
-        return cls(old, new)
+        return cls(kinds_of(spec, world, world.success), kinds_of(spec, world, world.candidate_success))
 
 
 @dataclass(slots=True)
