@@ -94,7 +94,9 @@ def _unfinished(
     seen = tasks(snapshot) - candidate.tasks_at_step
     if seen < minimum:
         return Hold(
-            "TooFewSamples", f"{minimum} {counted(snapshot)} needed at {format_percent(candidate.share)}", no_evidence=True
+            "TooFewSamples",
+            f"{minimum} {counted(snapshot)} needed at {format_percent(candidate.share)}",
+            no_evidence=True,
         )
     if snapshot.spec.strategy.self_tuning:
         blocked = tuning.blocked(snapshot)
@@ -190,7 +192,9 @@ def _next(snapshot: Snapshot, candidate: CandidateStatus, gate: GateState) -> De
     n = tasks(snapshot)
     by = f", approved by {', '.join(a.approver for a in gate.approvals)}" if isinstance(gate, Opened) else ""
     if share == FULL:
-        return Promote("Approved", f"{candidate.version} becomes stable after {n:.0f} {counted(snapshot)}{by}")
+        return Promote(
+            "Approved", f"{candidate.version} becomes stable after {n:.0f} {counted(snapshot)}{by}"
+        )
     return Advance(
         candidate.step + 1,
         share,

@@ -140,7 +140,7 @@ async def test_callers_who_are_not_split_as_configured_make_every_verdict_worthl
     stage.sessions(1)
     await stage.go(2)
     assert stage.status()["decision"]["reason"] == reason, stage.status()["decision"]
-    stage.sessions(1, {"2.0.0": 40})
+    stage.sessions(20, {"2.0.0": 40})
     await stage.go(3)
     assert ("rejected" in stage.status()) == (reason != "SplitBroken")
     if reason == "SplitBroken":
