@@ -7,9 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from math import isfinite
+from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentrollouts.core.sequential.cost import Cost
@@ -33,6 +34,9 @@ EDGES = ("0.5", "1", "2", "+Inf")
 TOOLS = ("ask", "buy", "call", "n", "+", "")
 SHARES = (0.05, 0.05, 0.9)
 
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""No example fails because the machine is busy."""
+
 Step = tuple[Reading, Reading, Reading]
 """What the three cohorts gain between two looks."""
 
@@ -44,12 +48,14 @@ def gains(draw: st.DrawFn, most: int = 4, tools: Sequence[str] = TOOLS) -> Readi
     Counters are flushed one by one, so criteria needn't have seen the same number of units.
     """
     count = st.integers(0, most) | st.sampled_from((0, 1))
-    n = draw(count)
-    each = draw(st.just((n,) * 5) | st.tuples(*[count] * 5))
+    n, late = draw(count), draw(st.just(0) | st.integers(0, 31))
+    each = [n // 2 if late >> at & 1 else n for at in range(5)]
     part = st.sampled_from((0.0, 1e-9, 0.001, 0.5, 1.0)) | st.floats(0.0, 1.0)
     mean = draw(part)
     below = sorted(draw(st.tuples(part, part, part)))
-    weights = [draw(st.floats(0.01, 1.0)) for _ in tools]
+    # NB: tools that are used alike would be told apart by the order of sums, which a missed scrape changes.
+    lot = Random(draw(st.integers(0, 2**32)))
+    weights = [lot.uniform(0.01, 1.0) for _ in tools]
     sums: tuple[Sums, ...] = (
         {"total": mean, "squares": mean * draw(st.floats(mean, 1.0))},
         {"total": mean / 2, "squares": mean / 2 * mean},
@@ -96,7 +102,7 @@ def told(looks: Sequence[Cohorts], start: Cohorts) -> Trial:
 EMPTY = Reading((Block(0.0, {}),) * len(CRITERIA))
 START = Cohorts(EMPTY, EMPTY, EMPTY)
 ONE = st.tuples(gains(), gains(), gains(most=40))
-STEPS = st.lists(ONE, max_size=8)
+STEPS = st.lists(ONE, max_size=6)
 HUGE = st.lists(st.tuples(*[gains(most=10_000_000)] * 3), max_size=6)
 
 
@@ -122,7 +128,7 @@ def wealth(trial: Trial) -> list[float]:
 
 
 @given(first=ONE, steps=STEPS | HUGE)
-@settings(max_examples=100)
+@settings(CALM, max_examples=100)
 def test_any_looks_give_numbers(first: Step, steps: list[Step]) -> None:
     """Cohorts without sessions, all success, all failure, tiny parts, ten million at once."""
     start = Cohorts(*first)
@@ -137,21 +143,21 @@ def test_any_looks_give_numbers(first: Step, steps: list[Step]) -> None:
 
 
 @given(steps=STEPS)
-@settings(max_examples=30)
+@settings(CALM, max_examples=30)
 def test_the_same_looks_give_the_same_trial(steps: list[Step]) -> None:
     looks = list(running(steps, START))
     assert told(looks, START) == told(looks, START)
 
 
 @given(steps=STEPS, repeats=st.integers(1, 3))
-@settings(max_examples=30)
+@settings(CALM, max_examples=30)
 def test_a_look_that_is_repeated_changes_nothing(steps: list[Step], repeats: int) -> None:
     looks = list(running(steps, START))
     assert told([now for now in looks for _ in range(1 + repeats)], START) == told(looks, START)
 
 
 @given(steps=st.lists(ONE, min_size=2, max_size=8), data=st.data())
-@settings(max_examples=50)
+@settings(CALM, max_examples=50)
 def test_a_missed_scrape_makes_one_block_of_two(steps: list[Step], data: st.DataObject) -> None:
     """Nothing is lost and nothing is new: as if the two had been one look from the start."""
     at = data.draw(st.integers(0, len(steps) - 2))
@@ -163,7 +169,7 @@ def test_a_missed_scrape_makes_one_block_of_two(steps: list[Step], data: st.Data
 
 
 @given(steps=STEPS, quiet=st.integers(0, 2))
-@settings(max_examples=50)
+@settings(CALM, max_examples=50)
 def test_looks_at_which_one_side_has_nothing_only_make_the_next_block_larger(
     steps: list[Step], quiet: int
 ) -> None:
@@ -181,7 +187,7 @@ def test_looks_at_which_one_side_has_nothing_only_make_the_next_block_larger(
 
 
 @given(steps=st.lists(ONE, min_size=1, max_size=6), lost=st.integers(0, 2), part=st.floats(0.0, 0.99))
-@settings(max_examples=50)
+@settings(CALM, max_examples=50)
 def test_history_that_is_lost_is_no_evidence(steps: list[Step], lost: int, part: float) -> None:
     looks = list(running(steps, START))
     before = told(looks, START)
