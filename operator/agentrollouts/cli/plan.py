@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -31,8 +33,9 @@ from agentrollouts.cli.world_options import (
     Traffic,
     world_of,
 )
-from agentrollouts.planning.forecast import Ending, Forecast, forecast
+from agentrollouts.planning.forecast import Forecast, Spread, forecast
 from agentrollouts.planning.limits import findings, limits, warnings
+from agentrollouts.planning.run import NothingToPlanError
 from agentrollouts.planning.spans import lasting
 
 WIDTH = 80
@@ -85,9 +88,8 @@ def plan_command(
         subject.measured, traffic=traffic, tasks=tasks, success=success, correlation=correlation, cost=cost
     )
     try:
-        with_spread = _spread if runs >= PARALLEL else _one_by_one
-        found = with_spread(
-            lambda spread: forecast(
+        with _spreading(runs) as spread:
+            found = forecast(
                 subject.spec,
                 world,
                 stable=subject.stable,
@@ -97,8 +99,7 @@ def plan_command(
                 approval=takes,
                 spread=spread,
             )
-        )
-    except ValueError as error:
+    except NothingToPlanError as error:
         raise CommandError(str(error)) from error
     if output is not None:
         typer.echo(json.dumps(document(subject.spec, found, seed=seed), indent=2, ensure_ascii=False))
@@ -108,16 +109,14 @@ def plan_command(
         screen.print(line)
 
 
-Made = Callable[[Callable[[Callable[[str], Ending], Iterable[str]], Iterable[Ending]]], Forecast]
-
-
-def _one_by_one(make: Made) -> Forecast:
-    return make(map)
-
-
-def _spread(make: Made) -> Forecast:
+@contextmanager
+def _spreading(runs: int) -> Iterator[Spread]:
+    """Over all processors, where that is worth it."""
+    if runs < PARALLEL:
+        yield map
+        return
     with ProcessPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return make(lambda one, seeds: pool.map(one, seeds, chunksize=BUNDLE))
+        yield partial(pool.map, chunksize=BUNDLE)
 
 
 def report(subject: Subject, found: Forecast, *, seed: int, plain: bool) -> Iterator[Text]:
