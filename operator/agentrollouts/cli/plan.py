@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -33,7 +34,7 @@ from agentrollouts.cli.world_options import (
     Traffic,
     world_of,
 )
-from agentrollouts.planning.forecast import Forecast, Spread, forecast
+from agentrollouts.planning.forecast import EFFECTS, Forecast, Spread, forecast
 from agentrollouts.planning.limits import findings, limits, warnings
 from agentrollouts.planning.run import NothingToPlanError
 from agentrollouts.planning.spans import lasting
@@ -68,7 +69,7 @@ def plan_command(
     approval: Approval = "0s",
     horizon: Annotated[str, typer.Option("--horizon", help="How far ahead, such as 7d or 36h.")] = "7d",
     runs: Annotated[
-        int, typer.Option("--runs", min=10, max=10_000, help="Simulated rollouts for each effect.")
+        int, typer.Option("--runs", min=1, max=10_000, help="Simulated rollouts for each effect.")
     ] = 100,
     seed: Seed = 1,
     output: JsonOutput = None,
@@ -87,6 +88,8 @@ def plan_command(
     world = world_of(
         subject.measured, traffic=traffic, tasks=tasks, success=success, correlation=correlation, cost=cost
     )
+    if sys.stderr.isatty():
+        typer.echo(f"simulating {runs * len(EFFECTS)} rollouts …", err=True)
     try:
         with _spreading(runs) as spread:
             found = forecast(

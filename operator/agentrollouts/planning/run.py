@@ -173,7 +173,9 @@ def begin(spec: RolloutSpec, *, stable: str, now: datetime, approval: timedelta 
     if spec.strategy.manual is not None:
         raise NothingToPlanError("strategy.manual moves nothing by itself, so there is nothing to plan")
     if stable == spec.version:
-        raise NothingToPlanError(f"expected another version than {stable} in spec.version; it is stable already")
+        raise NothingToPlanError(
+            f"expected another version than {stable} in spec.version; it is stable already"
+        )
     if spec.paused:
         spec = spec.model_copy(update={"paused": False})
     old, new = _version(spec.agent, stable, "a"), _version(spec.agent, spec.version, "b")

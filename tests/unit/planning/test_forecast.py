@@ -99,7 +99,9 @@ def waiting(**waits: tuple[int, float]) -> Prospect:
 
 def test_what_takes_longest_comes_first_and_trifles_are_left_out() -> None:
     found = limits(
-        waiting(Soaking=(500, 20), StepDone=(2000, 1), GatheringEvidence=(5000, 60), ApprovalNeeded=(5000, 0.5))
+        waiting(
+            Soaking=(500, 20), StepDone=(2000, 1), GatheringEvidence=(5000, 60), ApprovalNeeded=(5000, 0.5)
+        )
     )
     assert [(limit.what, limit.share, limit.time) for limit in found] == [
         ("evidence", 5000, timedelta(minutes=60)),
@@ -161,7 +163,8 @@ def test_a_regression_that_slips_through_is_found() -> None:
 def test_a_cap_far_above_the_costs_is_found() -> None:
     wanted = rollout(checks=[{"name": "spending", "cost": {}}])
     far, near = (
-        findings(wanted, forecast(wanted, World(60.0, cost=cost), runs=3, effects=(0.0,))) for cost in (0.01, 0.2)
+        findings(wanted, forecast(wanted, World(60.0, cost=cost), runs=3, effects=(0.0,)))
+        for cost in (0.01, 0.2)
     )
     assert any("AGENT_COST_CAP_USD" in sentence and sentence.startswith("spending") for sentence in far)
     assert not any("AGENT_COST_CAP_USD" in sentence for sentence in near)

@@ -32,7 +32,9 @@ def test_a_recorded_simulation_is_decided_again_as_it_was(mode: str, window: str
 
 
 def test_reading_gives_what_was_written() -> None:
-    traffic = Traffic(WORLD, Sorts.of(spec(analysis={"mode": "sequential"}), WORLD), "2.0.0", "1.0.0", _random())
+    traffic = Traffic(
+        WORLD, Sorts.of(spec(analysis={"mode": "sequential"}), WORLD), "2.0.0", "1.0.0", _random()
+    )
     looks = (
         (BEGIN, traffic.counters()),
         (BEGIN + timedelta(seconds=1), Unavailable("no answer")),

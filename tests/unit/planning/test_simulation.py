@@ -20,7 +20,9 @@ BUSY = World(60.0)
 
 
 def rollout(mode: str, **analysis: Any) -> Any:
-    return spec("2.0.0", strategy=TWO, analysis={"mode": mode, "checks": SUCCESS, "margin": "20%", **analysis})
+    return spec(
+        "2.0.0", strategy=TWO, analysis={"mode": mode, "checks": SUCCESS, "margin": "20%", **analysis}
+    )
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -36,7 +36,9 @@ def test_the_candidate_loses_what_the_effect_says_and_the_old_version_doesnt() -
     for arm, rate in ((Arm("2.0.0", "candidate"), 0.75), (Arm("1.0.0", "control"), 0.95)):
         n = sum_of(counters[arm], "agent_sessions_closed_total")
         assert 3600 < n < 4400
-        assert sum_of(counters[arm], "agent_session_success_fraction_total") / n == pytest.approx(rate, abs=0.02)
+        assert sum_of(counters[arm], "agent_session_success_fraction_total") / n == pytest.approx(
+            rate, abs=0.02
+        )
 
 
 def test_the_old_version_has_a_past_and_the_candidate_begins_at_zero() -> None:
