@@ -50,8 +50,7 @@ def _texts(files: list[str]) -> list[tuple[str, str]]:
             continue
         path = Path(name)
         found = sorted((*path.rglob("*.yaml"), *path.rglob("*.yml"))) if path.is_dir() else [path]
-        for each in found:
-            texts.append((str(each), text_of(each)))
+        texts.extend((str(each), text_of(each)) for each in found)
     return texts
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -31,8 +34,9 @@ from agentrollouts.cli.world_options import (
     Traffic,
     world_of,
 )
-from agentrollouts.planning.forecast import Ending, Forecast, forecast
+from agentrollouts.planning.forecast import EFFECTS, Forecast, Spread, forecast
 from agentrollouts.planning.limits import findings, limits, warnings
+from agentrollouts.planning.run import NothingToPlanError
 from agentrollouts.planning.spans import lasting
 
 WIDTH = 80
@@ -65,7 +69,7 @@ def plan_command(
     approval: Approval = "0s",
     horizon: Annotated[str, typer.Option("--horizon", help="How far ahead, such as 7d or 36h.")] = "7d",
     runs: Annotated[
-        int, typer.Option("--runs", min=10, max=10_000, help="Simulated rollouts for each effect.")
+        int, typer.Option("--runs", min=1, max=10_000, help="Simulated rollouts for each effect.")
     ] = 100,
     seed: Seed = 1,
     output: JsonOutput = None,
@@ -84,10 +88,11 @@ def plan_command(
     world = world_of(
         subject.measured, traffic=traffic, tasks=tasks, success=success, correlation=correlation, cost=cost
     )
+    if sys.stderr.isatty():
+        typer.echo(f"simulating {runs * len(EFFECTS)} rollouts …", err=True)
     try:
-        with_spread = _spread if runs >= PARALLEL else _one_by_one
-        found = with_spread(
-            lambda spread: forecast(
+        with _spreading(runs) as spread:
+            found = forecast(
                 subject.spec,
                 world,
                 stable=subject.stable,
@@ -97,8 +102,7 @@ def plan_command(
                 approval=takes,
                 spread=spread,
             )
-        )
-    except ValueError as error:
+    except NothingToPlanError as error:
         raise CommandError(str(error)) from error
     if output is not None:
         typer.echo(json.dumps(document(subject.spec, found, seed=seed), indent=2, ensure_ascii=False))
@@ -108,16 +112,14 @@ def plan_command(
         screen.print(line)
 
 
-Made = Callable[[Callable[[Callable[[str], Ending], Iterable[str]], Iterable[Ending]]], Forecast]
-
-
-def _one_by_one(make: Made) -> Forecast:
-    return make(map)
-
-
-def _spread(make: Made) -> Forecast:
+@contextmanager
+def _spreading(runs: int) -> Iterator[Spread]:
+    """Over all processors, where that is worth it."""
+    if runs < PARALLEL:
+        yield map
+        return
     with ProcessPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return make(lambda one, seeds: pool.map(one, seeds, chunksize=BUNDLE))
+        yield partial(pool.map, chunksize=BUNDLE)
 
 
 def report(subject: Subject, found: Forecast, *, seed: int, plain: bool) -> Iterator[Text]:

@@ -26,8 +26,8 @@ from agentrollouts.cli.world_options import (
     Traffic,
     world_of,
 )
-from agentrollouts.planning.recording import Recording, read, replay, written
-from agentrollouts.planning.run import Outcome, Seen
+from agentrollouts.planning.recording import Recording, RecordingError, read, replay, written
+from agentrollouts.planning.run import NothingToPlanError, Outcome, Seen
 from agentrollouts.planning.simulation import Journal, Pace, simulate
 from agentrollouts.planning.spans import lasting
 
@@ -84,8 +84,10 @@ def simulate_command(
         )
         pace = Pace(quantities.duration(horizon, "--horizon"))
         found = simulate(subject.spec, world, seed=seed, pace=pace, approval=takes, record=bool(record))
-    except ValueError as error:
-        raise CommandError(f"{evidence}: {error}" if evidence else str(error)) from error
+    except RecordingError as error:
+        raise CommandError(f"{evidence}: {error}") from error
+    except NothingToPlanError as error:
+        raise CommandError(str(error)) from error
     if record:
         _write(Path(record), Recording(OLD, subject.spec.version, found.recorded))
     _show(subject, found.outcome, found.looks, output is not None)

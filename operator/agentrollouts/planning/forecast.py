@@ -106,7 +106,7 @@ def forecast(
     """Simulate ``runs`` rollouts for each effect. The same seed gives the same forecast, however the runs are spread.
 
     Raises:
-        ValueError: there is nothing to roll out, in a sentence.
+        NothingToPlanError: there is nothing to roll out, in a sentence.
     """
     prospects = []
     for effect in effects:

@@ -93,7 +93,7 @@ def limits(prospect: Prospect) -> tuple[Limit, ...]:
 def _limit(what: What, spent: dict[int, timedelta], whole: timedelta, prospect: Prospect) -> Limit:
     time, share = sum(spent.values(), timedelta(0)), max(spent, key=lambda each: spent[each])
     where = f", most of it at {format_percent(share)}" if len(spent) > 1 and share else ""
-    checks = f" ({_checks(prospect)})" if what in ("evidence", "warnings") and prospect.held_by else ""
+    checks = f" ({_checks(prospect)})" if what == "evidence" and prospect.held_by else ""
     return Limit(what, share, time, f"{lasting(time)} of {lasting(whole)}{where}: {_ADVICE[what]}{checks}")
 
 
@@ -144,7 +144,7 @@ def _of_step(spec: RolloutSpec, world: World, demand: Demand) -> Iterator[str]:
 
 def findings(spec: RolloutSpec, forecast: Forecast) -> tuple[str, ...]:
     """What the simulated rollouts say against the plan."""
-    found = []
+    found: list[str] = []
     for each in forecast.prospects:
         if each.effect == 0.0:
             found += _about_good(each, forecast.horizon)

@@ -89,11 +89,12 @@ def replay(
     """Decide again what was recorded: every look until the end of the rollout.
 
     Raises:
-        ValueError: the recording is of another candidate than ``spec`` asks for, or there is nothing to roll out.
+        RecordingError: it is of another candidate than ``spec`` asks for.
+        NothingToPlanError: there is nothing to roll out.
     """
     if recording.candidate != spec.version:
-        raise ValueError(
-            f"the recording is of {recording.candidate}; expected spec.version {spec.version} to be that"
+        raise RecordingError(
+            f"expected a recording of {spec.version}, which spec.version asks for; it is of {recording.candidate}"
         )
     run = begin(spec, stable=recording.stable, now=recording.looks[0][0], approval=approval)
     seen: list[Seen] = []

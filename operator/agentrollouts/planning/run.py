@@ -40,6 +40,10 @@ Outcome = Literal["Promoted", "RolledBack", "Paused", "Unfinished"]
 APPROVERS = tuple(f"approver-{number}" for number in range(1, 6))
 
 
+class NothingToPlanError(ValueError):
+    """A Rollout that moves nothing by itself, in a sentence."""
+
+
 class Seen(NamedTuple):
     """One look: the moment, the candidate's share in basis points after it, what was decided, and the verdicts behind it."""
 
@@ -93,7 +97,7 @@ class Run:
         gate, opens = self.snapshot.gate, self.gate_opens_at()
         if gate is None or opens is None or now < opens:
             return gate
-        return replace(gate, approve="true", approved_by=APPROVERS)
+        return replace(gate, approve="true", approved_by=APPROVERS[: gate.spec.quorum])
 
     def _measured(self, snapshot: Snapshot, counters: Counters | Unavailable) -> Evidence | Unavailable:
         """As the operator's evidence book: sums since the candidate started, and the trial from its first share on."""
@@ -164,12 +168,14 @@ def begin(spec: RolloutSpec, *, stable: str, now: datetime, approval: timedelta 
     """A rollout of ``spec.version`` at ``now``, where ``stable`` serves and both versions are ready.
 
     Raises:
-        ValueError: there is nothing to roll out, in a sentence.
+        NothingToPlanError: there is nothing to roll out, in a sentence.
     """
     if spec.strategy.manual is not None:
-        raise ValueError("strategy.manual moves nothing by itself, so there is nothing to plan")
+        raise NothingToPlanError("strategy.manual moves nothing by itself, so there is nothing to plan")
     if stable == spec.version:
-        raise ValueError(f"expected another version than {stable} in spec.version; it is stable already")
+        raise NothingToPlanError(
+            f"expected another version than {stable} in spec.version; it is stable already"
+        )
     if spec.paused:
         spec = spec.model_copy(update={"paused": False})
     old, new = _version(spec.agent, stable, "a"), _version(spec.agent, spec.version, "b")

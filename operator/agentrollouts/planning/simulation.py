@@ -35,9 +35,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """How it went. ``tasks`` are the candidate's, ``excess`` those of them that the old version would have done well, on
-    average.
-    """
+    """How it went. ``tasks`` are the candidate's; of them ``excess`` failed, on average, that the old version would have done."""
 
     outcome: Outcome
     took: timedelta
@@ -67,7 +65,7 @@ def simulate(
     """A rollout of ``spec.version`` beside ``stable``. ``sorts``: those of this spec and world, where they are known already.
 
     Raises:
-        ValueError: there is nothing to roll out, in a sentence.
+        NothingToPlanError: there is nothing to roll out, in a sentence.
     """
     pace = pace or Pace()
     run = begin(spec, stable=stable, now=BEGIN, approval=approval)
