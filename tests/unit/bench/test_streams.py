@@ -11,7 +11,7 @@ from bench.decisions.scenarios import DAY, SCENARIOS, STEPS, Scenario
 from bench.decisions.streams import Stream, courses_of
 
 PLAIN = Scenario("plain", -0.1, before=0.9)
-STICKY = Scenario("sticky", -0.1, before=0.9, tied=0.5, rate=100.0)
+STICKY = Scenario("sticky", -0.1, before=0.9, tied=0.3, rate=100.0)
 SEED = 5
 
 
@@ -46,8 +46,8 @@ def test_tasks_of_a_session_share_their_fate_as_often_as_told():
         n = sum(tick[cohort].sessions for tick in ticks)
         mean = sum(tick[cohort].fractions for tick in ticks) / n
         variance = sum(tick[cohort].squares for tick in ticks) / n - mean**2
-        # Half of the sessions are all or nothing, the others the mean of ten.
-        assert variance == pytest.approx(p * (1 - p) * (0.5 + 0.5 / 10), rel=0.05)
+        # Three of ten sessions are all or nothing, the others the mean of ten.
+        assert variance == pytest.approx(p * (1 - p) * (0.3 + 0.7 / 10), rel=0.06)
 
 
 def test_a_sessions_fraction_is_what_its_tasks_came_to():
@@ -153,6 +153,18 @@ def test_a_step_changes_the_shares_of_the_sessions_that_begin_after_it():
     assert looks[1].tasks[0] == pytest.approx(1000, rel=0.15)
     assert gained == [pytest.approx(4000, rel=0.1)] * 2
     assert [look.step for look in looks] == [0, 0, 1, 1]
+
+
+def test_a_session_goes_on_in_the_step_it_began_in():
+    scenario = Scenario("steps", tied=0.5, ticks=3, rate=1000.0)
+    _, looks = played(scenario, "advance")
+    stream = Stream(scenario, SEED, 0)
+    began = [stream.begun(step, tick)[0].sessions for tick, step in enumerate((0, 1, 1))]
+    assert [look.tasks[0] for look in looks[1:]] == [
+        2 * began[0],
+        4 * began[0] + 2 * began[1],
+        6 * began[0] + 4 * began[1] + 2 * began[2],
+    ]
 
 
 def test_the_last_advance_is_the_promotion():
