@@ -9,6 +9,7 @@ CLUSTER ?= auto
 KEEP ?=
 REPS ?= 1000
 QUICK ?=
+RESUME ?=
 export CLUSTER KEEP
 # hack.demo, tests and benchmarks find the cluster here; a kubeconfig of yours counts only with CLUSTER=existing.
 ifneq ($(CLUSTER),existing)
@@ -84,5 +85,5 @@ bench: setup ## Measure, about ten minutes; figures as JSON in .state/bench
 	@$(RUN) -m hack.cluster tools kube-apiserver etcd kube-controller-manager kubeadm kubectl kwok
 	@$(WITH_CLIENTS) $(RUN) -m bench
 
-bench-decisions: setup ## Play all rollouts of docs/decision-quality.md anew, an hour (REPS=100 for less, QUICK=1 only prints)
-	@$(RUN) -m bench.decisions --reps $(REPS) $(if $(QUICK),--quick)
+bench-decisions: setup ## Play all rollouts of docs/decision-quality.md anew, an hour (REPS=100: less, QUICK=1: prints, RESUME=1: goes on)
+	@$(RUN) -m bench.decisions --reps $(REPS) $(if $(QUICK),--quick) $(if $(RESUME),--resume)

@@ -1,10 +1,10 @@
-"""All rollouts of a table, in parts that several processes share. What comes out doesn't depend on how many they are."""
+"""All rollouts of a scenario, in parts that several processes share. What comes out doesn't depend on how many they are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from itertools import islice
+from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from bench.decisions.figures import Figures, summed, watched
@@ -21,35 +21,27 @@ CHUNK = 20
 
 Kind = TypeVar("Kind", Scenario, MetricScenario)
 Ending = TypeVar("Ending", End, MetricEnd)
-Results: TypeAlias = dict[str, dict[str, Figures]]
+ByRule: TypeAlias = dict[str, Figures]
+Results: TypeAlias = dict[str, ByRule]
 """Figures by scenario and rule."""
 
 
 class Settings(NamedTuple):
-    """How much is played. ``progress`` is told the name of each scenario that is done."""
+    """How much is played, and by how many processes."""
 
     repetitions: int
     seed: int
     jobs: int = 1
-    progress: Callable[[str], None] = lambda _: None
 
 
-def successes(scenarios: Sequence[Scenario], settings: Settings) -> Results:
+def success(scenario: Scenario, settings: Settings) -> ByRule:
     """The figures of rollouts judged by success alone."""
-    ends = _all(_played, scenarios, settings)
-    return {
-        scenario.name: {rule: summed(scenario, ends[scenario.name, rule]) for rule in RULES}
-        for scenario in scenarios
-    }
+    return {rule: summed(scenario, ends) for rule, ends in _all(_played, scenario, settings).items()}
 
 
-def metrics(scenarios: Sequence[MetricScenario], settings: Settings) -> Results:
+def metrics(scenario: MetricScenario, settings: Settings) -> ByRule:
     """The figures of rollouts judged by several metrics."""
-    ends = _all(_watched, scenarios, settings)
-    return {
-        scenario.name: {rule: watched(scenario, ends[scenario.name, rule]) for rule in METRIC_RULES}
-        for scenario in scenarios
-    }
+    return {rule: watched(scenario, ends) for rule, ends in _all(_watched, scenario, settings).items()}
 
 
 def _played(scenario: Scenario, seed: int, numbers: range) -> dict[str, list[End]]:
@@ -67,31 +59,23 @@ def _watched(scenario: MetricScenario, seed: int, numbers: range) -> dict[str, l
 
 
 def _all(
-    work: Callable[[Kind, int, range], dict[str, list[Ending]]], scenarios: Sequence[Kind], settings: Settings
-) -> dict[tuple[str, str], list[Ending]]:
-    """By scenario and rule: the ends of all repetitions, in their order."""
-    numbers = {scenario: chunks(repetitions_of(scenario, settings.repetitions)) for scenario in scenarios}
-    parts = [(scenario, settings.seed, some) for scenario in scenarios for some in numbers[scenario]]
-    answers = _mapped(work, parts, settings.jobs)
-    ends: dict[tuple[str, str], list[Ending]] = {}
-    for scenario in scenarios:
-        for done in islice(answers, len(numbers[scenario])):
-            for rule, some_ends in done.items():
-                ends.setdefault((scenario.name, rule), []).extend(some_ends)
-        settings.progress(scenario.name)
+    work: Callable[[Kind, int, range], dict[str, list[Ending]]], scenario: Kind, settings: Settings
+) -> dict[str, list[Ending]]:
+    """By rule: the ends of all repetitions, in their order."""
+    numbers = chunks(repetitions_of(scenario, settings.repetitions))
+    part = partial(work, scenario, settings.seed)
+    if settings.jobs < 2:
+        return _joined(map(part, numbers))
+    with ProcessPoolExecutor(settings.jobs) as processes:
+        return _joined(processes.map(part, numbers))
+
+
+def _joined(parts: Iterable[dict[str, list[Ending]]]) -> dict[str, list[Ending]]:
+    ends: dict[str, list[Ending]] = {}
+    for done in parts:
+        for rule, some in done.items():
+            ends.setdefault(rule, []).extend(some)
     return ends
-
-
-def _mapped(
-    work: Callable[[Kind, int, range], dict[str, list[Ending]]],
-    parts: Sequence[tuple[Kind, int, range]],
-    jobs: int,
-) -> Iterator[dict[str, list[Ending]]]:
-    if jobs < 2:
-        yield from (work(*part) for part in parts)
-        return
-    with ProcessPoolExecutor(jobs) as processes:
-        yield from processes.map(work, *zip(*parts, strict=True))
 
 
 def repetitions_of(scenario: Scenario | MetricScenario, repetitions: int) -> int:

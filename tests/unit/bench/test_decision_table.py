@@ -5,15 +5,16 @@ import pytest
 from bench.decisions import run
 from bench.decisions.__main__ import ALONE, PAGE, SEVERAL, is_meant, main
 from bench.decisions.figures import summed, watched
+from bench.decisions.kept import Kept
 from bench.decisions.metric_rollouts import MetricEnd
 from bench.decisions.metric_scenarios import MetricScenario
 from bench.decisions.rollouts import End
-from bench.decisions.run import Settings, chunks, metrics, successes
+from bench.decisions.run import Settings, chunks, metrics, success
 from bench.decisions.scenarios import Scenario
 from bench.decisions.table import BEGIN, END, grid, replaced, tables, until, worst
 
 SMALL = (Scenario("aa", ticks=60), Scenario("minus30", -0.3, ticks=60, part=0.5))
-SEVERAL_METRICS = (MetricScenario("cost100", ("cost",), cost=2.0, ticks=15, rate=200.0),)
+DEARER = MetricScenario("cost100", ("cost",), cost=2.0, ticks=15, rate=200.0)
 
 
 def ended(decision, tick=9, tasks=200.0):
@@ -21,22 +22,32 @@ def ended(decision, tick=9, tasks=200.0):
 
 
 def timeless(results):
-    return {n: {r: f._replace(seconds=0.0) for r, f in rules.items()} for n, rules in results.items()}
+    return {rule: figures._replace(seconds=0.0) for rule, figures in results.items()}
 
 
 def test_a_run_repeats_by_its_seed(monkeypatch):
-    first = timeless(successes(SMALL, Settings(6, seed=3)))
+    good, bad = SMALL
+    first = timeless(success(good, Settings(6, seed=3)))
     monkeypatch.setattr(run, "CHUNK", 4)  # as other processes would share it
-    assert timeless(successes(SMALL, Settings(6, seed=3))) == first
-    assert timeless(successes(SMALL, Settings(6, seed=4))) != first
-    assert first["aa"]["Flagger"].repetitions == 6
-    assert first["minus30"]["Flagger"].repetitions == 3
+    assert timeless(success(good, Settings(6, seed=3))) == first
+    assert timeless(success(good, Settings(6, seed=4))) != first
+    assert first["Flagger"].repetitions == 6
+    assert success(bad, Settings(6, seed=3))["Flagger"].repetitions == 3
 
 
 def test_a_run_of_several_metrics_repeats_too():
-    first, again = (timeless(metrics(SEVERAL_METRICS, Settings(5, seed=3))) for _ in range(2))
+    first, again = (timeless(metrics(DEARER, Settings(5, seed=3))) for _ in range(2))
     assert first == again
-    assert set(first["cost100"]) == {"Agent Rollouts", "fixed factors"}
+    assert set(first) == {"Agent Rollouts", "fixed factors"}
+
+
+def test_what_was_finished_is_played_again_unless_it_may_be_taken(tmp_path):
+    settings = Settings(2, seed=3)
+    played = success(SMALL[1], settings)
+    assert Kept(tmp_path, settings, reads=True).figures("success/x", lambda: played) == played
+    assert Kept(tmp_path, settings, reads=True).figures("success/x", dict) == played
+    assert Kept(tmp_path, settings, reads=False).figures("success/x", dict) == {}
+    assert Kept(tmp_path, Settings(3, seed=3), reads=True).figures("success/x", dict) == {}
 
 
 def test_repetitions_are_dealt_out_whole():
@@ -102,7 +113,7 @@ def test_cells():
 
 def test_each_rule_has_one_row_and_a_table_without_figures_is_left_out():
     settings = Settings(4, seed=3)
-    text = tables(successes(SMALL, settings), {}, settings)
+    text = tables({s.name: success(s, settings) for s in SMALL}, {}, settings)
     rows = [line for line in text.splitlines() if line.startswith("| Agent Rollouts |")]
     assert "| Agent Rollouts | 0.0 | 0.0 | 0.0 |" in rows[0]
     assert "Several metrics" not in text
@@ -118,11 +129,14 @@ def test_a_scenario_is_chosen_by_its_name_or_by_its_set():
 
 def test_an_unknown_scenario_is_refused_with_those_there_are(capsys):
     with pytest.raises(SystemExit):
-        main(["--only", "minus11"])
-    assert "success/minus10, " in capsys.readouterr().err
+        main(["--only", "minus10,minus11"])
+    error = capsys.readouterr().err
+    assert "success/minus10, " in error
+    assert "got minus11" in error
 
 
 def test_a_part_of_the_scenarios_is_printed_and_not_written(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("AGENT_ROLLOUTS_STATE", str(tmp_path))
     monkeypatch.chdir(tmp_path)  # without the page: writing it would fail
     assert main(["--only", "success/minus80", "--reps", "2", "--jobs", "1"]) == 0
     assert "minus80" in capsys.readouterr().out

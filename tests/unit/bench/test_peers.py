@@ -42,6 +42,14 @@ def test_flagger_counts_failed_checks_and_never_forgets_one():
     assert answers(flagger(), [0, 0, 0, 2, 0])[3:] == ["hold", "advance"]
 
 
+def test_flaggers_good_checks_are_those_of_the_step():
+    rule = flagger()
+    looks = [
+        Look(tick, int(tick > 2), (20.0 * tick,) * 3, (20.0 * tick,) * 3, (), (), ()) for tick in range(10)
+    ]
+    assert [rule(look) for look in looks].index("advance") == 8  # two good checks before the step, six in it
+
+
 def test_error_bands_look_at_each_twenty_tasks():
     assert answers(error_bands(), [3, 4, 0]) == ["hold", "rollback", "advance"]  # 15 % is neither
     assert answers(error_bands(), [0, 5, 0, 0], n=10)[:2] == ["hold", "rollback"]
@@ -53,6 +61,14 @@ def test_three_in_a_row_have_to_be_in_a_row():
     assert "rollback" not in answers(three_in_a_row(), (bad * 2 + good) * 4)
     assert "rollback" not in answers(three_in_a_row(), bad * 4, control=2)  # exactly five points
     assert "advance" not in answers(three_in_a_row(), good * 2 + bad)
+
+
+def test_a_measurement_without_tasks_of_both_is_no_failed_one():
+    rule = three_in_a_row()
+    looks = [
+        Look(tick, 0, (0.0, 20.0 * tick, 0.0), (0.0, 20.0 * tick, 0.0), (), (), ()) for tick in range(30)
+    ]
+    assert "rollback" not in [rule(look) for look in looks]
 
 
 @pytest.mark.parametrize(
@@ -73,8 +89,11 @@ def test_kayenta_tolerates_a_quarter_of_the_difference():
     flat, worse = [1.0] * 30, [0.9 + at / 1000 for at in range(30)]
     assert ranks_lower(worse, flat)
     assert not ranks_lower(flat, worse)
-    mixed = [0.98, 1.0, 1.02] * 10
-    assert not ranks_lower([value - 0.005 for value in mixed], mixed)
+    # Lower by 6.5, which is significant, of which the tolerance gives back a quarter, and what is left isn't.
+    old = [float(at) for at in range(100, 130)]
+    assert rank_test([value - 6.5 for value in old], old) == pytest.approx(-2.565, abs=0.001)
+    assert not ranks_lower([value - 6.5 for value in old], old)
+    assert ranks_lower([value - 10.0 for value in old], old)
 
 
 def test_kayenta_judges_every_half_hour():
@@ -90,9 +109,8 @@ def test_a_z_test_that_is_looked_at_early():
 
 
 def test_the_mixture_needs_more_than_the_z_test():
-    said = answers(mixture_sprt(), [4] * 20, control=1)
-    assert said[1] == "hold"
-    assert "rollback" in said
+    # 80 % against 95 %: the logarithm of the ratio is 2.45 with 80 tasks each and 3.39 with 100; ln 20 is 3.00.
+    assert answers(mixture_sprt(), [4] * 20, control=1).index("rollback") == 4
     assert "advance" in answers(mixture_sprt(), [0] * 10)
     assert "advance" not in answers(mixture_sprt(), [2] * 30, control=1)
 

@@ -70,12 +70,11 @@ def test_courses_have_the_chances_of_independent_tasks():
 
 
 def test_a_session_lives_through_the_hours_it_lasts():
-    steep = Scenario("steep", before=0.9, drift=0.8, tied=0.5, rate=1000.0)
-    stream = Stream(steep, SEED, 0)
-    tick = 180  # where success falls the fastest
-    begun = [stream.begun(0, tick)[2] for tick in range(tick, tick + 40)]
-    first, last = (sum(b.successes[age] for b in begun) for age in (0, 4))
-    assert first > last
+    steep = Scenario("steep", -0.8, before=0.9, tied=0.01, rate=1000.0, onset=2)
+    begun = Stream(steep, SEED, 0).begun(2, 0)[0]
+    early, late = begun.successes[1] / begun.sessions / 2, begun.successes[2] / begun.sessions / 2
+    assert early == pytest.approx(0.9, abs=0.05)
+    assert late == pytest.approx(0.1, abs=0.05)
 
 
 def test_every_rule_meets_the_same_rollout_whatever_it_asks_first():
