@@ -7,6 +7,9 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 CLUSTER ?= auto
 KEEP ?=
+REPS ?= 1000
+QUICK ?=
+RESUME ?=
 export CLUSTER KEEP
 # hack.demo, tests and benchmarks find the cluster here; a kubeconfig of yours counts only with CLUSTER=existing.
 ifneq ($(CLUSTER),existing)
@@ -16,7 +19,7 @@ endif
 export KUBECACHEDIR := $(CURDIR)/.state/kubectl-cache
 WITH_CLIENTS := PATH="$(CURDIR)/.state/bin:$$PATH"
 
-.PHONY: help setup tools images cluster cluster-down cluster-status test fast lint type unit integration lifecycle e2e demo crds chart bench
+.PHONY: help setup tools images cluster cluster-down cluster-status test fast lint type unit integration lifecycle e2e demo crds chart bench bench-decisions
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,3 +84,6 @@ chart: crds ## Copy crds/ into the chart
 bench: setup ## Measure, about ten minutes; figures as JSON in .state/bench
 	@$(RUN) -m hack.cluster tools kube-apiserver etcd kube-controller-manager kubeadm kubectl kwok
 	@$(WITH_CLIENTS) $(RUN) -m bench
+
+bench-decisions: setup ## Play all rollouts of docs/decision-quality.md anew, an hour (REPS=100: less, QUICK=1: prints, RESUME=1: goes on)
+	@$(RUN) -m bench.decisions --reps $(REPS) $(if $(QUICK),--quick) $(if $(RESUME),--resume)

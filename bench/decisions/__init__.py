@@ -1,0 +1,1 @@
+"""How good decisions are: rollouts played with known truth, judged by our rule and by those of our peers."""
