@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from agentrollouts.core.sequential.confidence import Confidence
 from agentrollouts.core.sequential.evalue import Pair, log_worse
+from agentrollouts.core.sequential.limit import Limit
 from agentrollouts.core.sequential.measure import Block, Course, Measure
 from agentrollouts.core.sequential.memory import Memory
 from agentrollouts.core.sequential.split import Split
@@ -123,8 +124,8 @@ def looked(
 ) -> Trial:
     """The trial after another look at the sums.
 
-    A criterion's block is closed when both sides have a unit since its last one. Sums that shrink were lost; sums above the
-    number of units were read while they changed, and wait. ``shares`` are those of candidate, control and stable since the
+    A criterion's block is closed when both sides have a unit since its last one; a fixed limit's when the candidate has. Sums
+    that shrink were lost; sums above the number of units were read while they changed, and wait. ``shares`` are those of candidate, control and stable since the
     last look; empty: they changed, or aren't known. ``for_people``: with the interval, which no decision needs.
     """
     trial = _split(trial, now, shares)
@@ -148,7 +149,8 @@ def _closed(
     if min(candidate, control, stable) < -ROUNDING:
         return _next(trial, at, now), None  # sums that were lost begin anew; none is counted twice
     alone = trial.alone[at]
-    if candidate < 1.0 or (control if alone else control + stable) < 1.0:
+    compared = not isinstance(criterion.measure, Limit)
+    if candidate < 1.0 or (compared and (control if alone else control + stable) < 1.0):
         return trial, None
     block = Sides(*[_since(before, side) for before, side in zip(then, now, strict=True)])
     if any(_torn(side) for side in block):
