@@ -11,7 +11,8 @@ it is as valid as any other block, and a rollout of any length costs some hundre
 
 from __future__ import annotations
 
-from math import inf, log
+from collections.abc import Callable, Sequence
+from math import exp, inf, log
 from typing import NamedTuple
 
 from agentrollouts.core.sequential.evalue import Bet, Pair, log_good, log_worse
@@ -49,6 +50,8 @@ SUREST = 0.001
 """The least error an interval can be had for: what is rejected at half of it, no bets are laid on any more."""
 DOUBT = 2.0
 """Sessions as good as the old version's that the candidate is taken to have had, so that its first one isn't its rate."""
+LEAPS = (0.02, 0.10, 0.30, 0.70)
+"""Differences beyond a margin that are bet on while little is known."""
 LOWEST, HIGHEST = 0.005, 0.995
 
 Logs = tuple[float, ...]
@@ -125,46 +128,59 @@ class Confidence(NamedTuple):
 
     def _logs(self, new: Units, old: Units) -> tuple[Logs, Logs]:
         """The logarithms of a block's e-values, by margin: against "at least" and against "at most"."""
-        bet = self._bet()
         pair = Pair.of(new, old)
-        turned = (
-            Bet(bet.old, bet.candidate, bet.size),
-            Pair(pair.old_good, pair.old_bad, pair.good, pair.bad),
-        )
+        sides = (pair, Pair(pair.old_good, pair.old_bad, pair.good, pair.bad))
         # NB: who is better by more than a margin is better by every smaller one; those needn't be tested any more.
         highest = min(self.above.rejected(SUREST), default=inf)
         lowest = max(self.below.rejected(SUREST), default=-inf)
-        return (
-            tuple([_less(margin, (bet, pair), turned) if margin < highest else 0.0 for margin in MARGINS]),
-            tuple([_more(margin, (bet, pair), turned) if margin > lowest else 0.0 for margin in MARGINS]),
-        )
+        expects = self._expects(new.n)
+        less = [_less(one, expects(one, -1.0), sides) if one < highest else 0.0 for one in MARGINS]
+        more = [_more(one, expects(one, 1.0), sides) if one > lowest else 0.0 for one in MARGINS]
+        return tuple(less), tuple(more)
 
-    def _bet(self) -> Bet:
-        """The rates so far, the candidate's drawn to the old version's; failing sessions are as large as they were."""
+    def _expects(self, sessions: float) -> Callable[[float, float], list[Bet]]:
+        """The bets on a block of so many of the candidate's sessions, by margin and by the side of it to bet on.
+
+        The rates so far, the candidate's drawn to the old version's; failing sessions are as large as they were. Where a block
+        has more sessions than all before it, little is known of what it brings: then several differences beyond the margin, too.
+        """
         bad, worse = self.old.rest(), self.candidate.rest()
-        memory = Memory(self.old.n, self.old.total, bad.total + worse.total, bad.squares + worse.squares)
+        failing = (bad.total + worse.total, bad.squares + worse.squares)
+        memory = Memory(self.old.n, self.old.total, *failing)
         usual = memory.rate
-        rate = (self.candidate.total + DOUBT * usual) / (self.candidate.n + DOUBT)
-        rate = min(HIGHEST, max(LOWEST, rate))
-        return Bet(rate, usual, memory.size(1.0 - min(rate, usual)))
+
+        def bet(rate: float) -> Bet:
+            rate = min(HIGHEST, max(LOWEST, rate))
+            return Bet(rate, usual, memory.size(1.0 - min(rate, usual)))
+
+        known = bet((self.candidate.total + DOUBT * usual) / (self.candidate.n + DOUBT))
+        leaps = LEAPS if sessions > self.candidate.n else ()
+        return lambda margin, way: [known, *[bet(usual + margin + way * leap) for leap in leaps]]
 
 
-Wager = tuple[Bet, Pair]
+Sides = tuple[Pair, Pair]
+"""A block as it is, and with the two versions in each other's place."""
 
 
-def _less(margin: float, straight: Wager, turned: Wager) -> float:
+def _less(margin: float, bets: Sequence[Bet], sides: Sides) -> float:
     """Against "the candidate succeeds at least ``margin`` more often"; a negative margin is less often."""
-    return (
-        log_good(turned[0], margin, turned[1])
-        if margin > 0.0
-        else log_worse(straight[0], -margin, straight[1])
-    )
+    if margin > 0.0:
+        return _mean([log_good(_turned(bet), margin, sides[1]) for bet in bets])
+    return _mean([log_worse(bet, -margin, sides[0]) for bet in bets])
 
 
-def _more(margin: float, straight: Wager, turned: Wager) -> float:
+def _more(margin: float, bets: Sequence[Bet], sides: Sides) -> float:
     """Against "the candidate succeeds at most ``margin`` more often"."""
-    return (
-        log_worse(turned[0], margin, turned[1])
-        if margin > 0.0
-        else log_good(straight[0], -margin, straight[1])
-    )
+    if margin > 0.0:
+        return _mean([log_worse(_turned(bet), margin, sides[1]) for bet in bets])
+    return _mean([log_good(bet, -margin, sides[0]) for bet in bets])
+
+
+def _turned(bet: Bet) -> Bet:
+    return Bet(bet.old, bet.candidate, bet.size)
+
+
+def _mean(logs: Sequence[float]) -> float:
+    """The logarithm of the mean of e-values, from theirs."""
+    most = max(logs)
+    return most + log(sum([exp(one - most) for one in logs]) / len(logs)) if len(logs) > 1 else most

@@ -170,6 +170,17 @@ def test_a_rollout_of_any_length_has_few_blocks() -> None:
     assert many <= 11 + log(20_000 / 10) / log(1 + GROWTH)
 
 
+@pytest.mark.parametrize(("rate", "low", "high"), [(0.0, -1.0, -0.9), (0.5, -0.7, -0.3), (0.95, -0.125, 0.1)])
+def test_a_first_block_may_bring_everything_at_once(rate: float, low: float, high: float) -> None:
+    """As after a restart, or with a thousand sessions a minute."""
+    ends = Confidence.begun(Units(400, 380, 380)).after(
+        Units(300, 300 * rate, 300 * rate), Units(300, 285, 285), Units(3_000, 2_850, 2_850), apart=False
+    )
+    found = ends.interval(0.05)
+    assert found is not None
+    assert low <= found[0] <= rate - 0.95 <= found[1] <= high
+
+
 def test_a_block_without_the_old_version_waits() -> None:
     now = Confidence().after(Units(5, 5, 5), NOBODY, NOBODY, apart=False)
     assert now.candidate.n == 0
