@@ -10,6 +10,7 @@ from agentrollouts.api.scalars import FULL, format_duration, format_percent
 from agentrollouts.core import quality_gate, rails, tuning
 from agentrollouts.core.analysis import sample_metric
 from agentrollouts.core.checks import CheckResult, Verdict
+from agentrollouts.core.counters import SESSIONS
 from agentrollouts.core.decision import Advance, AwaitApproval, Decision, Hold, Pause, Promote, Rollback
 from agentrollouts.core.evidence import Unavailable, sum_of
 from agentrollouts.core.gates import GateState, Opened, Waiting
@@ -17,11 +18,16 @@ from agentrollouts.core.snapshot import Snapshot
 
 
 def tasks(snapshot: Snapshot) -> float:
-    """Finished tasks of the candidate since it started; 0 without evidence."""
+    """Finished tasks of the candidate since it started, or its closed sessions where those count; 0 without evidence."""
     candidate, evidence = snapshot.status.candidate, snapshot.evidence
     if candidate is None or isinstance(evidence, Unavailable):
         return 0.0
     return sum_of(evidence.pooled(candidate.version), sample_metric(snapshot.spec), *_unit(snapshot))
+
+
+def _counted(snapshot: Snapshot) -> str:
+    """What a number of samples is a number of."""
+    return "sessions" if sample_metric(snapshot.spec) == SESSIONS.metric else "tasks"
 
 
 def _unit(snapshot: Snapshot) -> tuple[str, ...]:
@@ -78,7 +84,9 @@ def _unfinished(
     seen = tasks(snapshot) - candidate.tasks_at_step
     if seen < minimum:
         return Hold(
-            "TooFewSamples", f"{minimum} tasks needed at {format_percent(candidate.share)}", no_evidence=True
+            "TooFewSamples",
+            f"{minimum} {_counted(snapshot)} needed at {format_percent(candidate.share)}",
+            no_evidence=True,
         )
     if snapshot.spec.strategy.self_tuning:
         blocked = tuning.blocked(snapshot)
@@ -174,7 +182,9 @@ def _next(snapshot: Snapshot, candidate: CandidateStatus, gate: GateState) -> De
     n = tasks(snapshot)
     by = f", approved by {', '.join(a.approver for a in gate.approvals)}" if isinstance(gate, Opened) else ""
     if share == FULL:
-        return Promote("Approved", f"{candidate.version} becomes stable after {n:.0f} tasks{by}")
+        return Promote(
+            "Approved", f"{candidate.version} becomes stable after {n:.0f} {_counted(snapshot)}{by}"
+        )
     return Advance(
         candidate.step + 1,
         share,
