@@ -43,7 +43,7 @@ def factory(settings: Mapping[str, Any]) -> Callable[[Observation], str]:
         if trial is None:
             trial = begun(criteria, now)
             return "hold"
-        trial = looked(criteria, trial, now)
+        trial = looked(criteria, trial, now, for_people=False)
         stands = standing(criteria, trial)
         if stands.rolls_back(budget):
             return "rollback"
@@ -74,7 +74,7 @@ def metrics_factory(settings: Mapping[str, Any]) -> Callable[[Observation], Mapp
         if trial is None:
             trial, shares = begun(criteria, now), present
             return {"verdict": "hold", "blame": None}
-        trial = looked(criteria, trial, now, present if present == shares else ())
+        trial = looked(criteria, trial, now, present if present == shares else (), for_people=False)
         shares = present
         stands = standing(criteria, trial)
         if stands.is_split_wrongly:

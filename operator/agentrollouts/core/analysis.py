@@ -12,8 +12,8 @@ from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.trials import is_sequential, rules_of
 from agentrollouts.core.verdicts import verdicts
 
-FOR_PEOPLE = (TASKS, COST, DURATIONS, CALLS)
-"""What an approval gate shows beside the verdicts; it comes with the same answer as the sessions."""
+FOR_PEOPLE = (SESSIONS, TASKS, COST, DURATIONS, CALLS)
+"""How much evidence there is, and what an approval gate shows beside the verdicts; all of it comes in one answer."""
 
 
 def queries(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
@@ -25,8 +25,8 @@ def sample_metric(spec: RolloutSpec) -> str:
     """The counter that says how much evidence there is: closed sessions, or what the checks count where they don't."""
     if not _tries(spec):
         return checks.sample_metric(spec)
-    wanted = [rule.source.queries[0] for _, rule in rules_of(spec)]
-    return (SESSIONS if SESSIONS in wanted else wanted[-1]).metric
+    units = [rule.queries[0] for _, rule in rules_of(spec)]
+    return (SESSIONS if SESSIONS in _compared(spec) else units[-1]).metric
 
 
 def run_checks(snapshot: Snapshot) -> tuple[CheckResult, ...]:
@@ -52,7 +52,7 @@ def _tries(spec: RolloutSpec) -> bool:
 def _compared(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
     if not _tries(spec):
         return checks.compared(spec)
-    wanted = dict.fromkeys(query for _, rule in rules_of(spec) for query in rule.source.queries)
+    wanted = dict.fromkeys(query for _, rule in rules_of(spec) for query in rule.queries)
     shown = FOR_PEOPLE if any(query.bundle == KIT for query in wanted) else ()
     tuned = (TASKS,) if spec.strategy.self_tuning else ()
     split = (ASSIGNED,) if spec.assignment.unit == "Session" else ()

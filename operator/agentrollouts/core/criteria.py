@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ from agentrollouts.core.sequential.success import Success
 
 Index = Mapping[str, Mapping[str, float]]
 """A cohort's sums by metric and by the value of the kept label."""
+Series = tuple[CounterQuery, str]
+"""A counter and the value of its kept label; an empty value means all of them."""
 FULL = 10_000.0
 
 
@@ -31,20 +34,18 @@ FULL = 10_000.0
 class Counted:
     """Where a criterion's sums come from. ``n`` counts the units, the others add up something over them.
 
-    Each is a counter and the value of its kept label; an empty value means all of them. ``rest``: what is summed is missing to
-    1, so that a high score becomes a low one.
+    ``rest``: what is summed is missing to 1, so that a high score becomes a low one.
     """
 
-    n: tuple[CounterQuery, str]
-    total: tuple[CounterQuery, str]
-    squares: tuple[CounterQuery, str] | None = None
+    n: Series
+    total: Series
+    squares: Series | None = None
     rest: bool = False
 
     @property
-    def queries(self) -> tuple[CounterQuery, ...]:
-        """The counters it reads."""
-        parts = (self.n, self.total, *((self.squares,) if self.squares else ()))
-        return tuple(query for query, _ in parts)
+    def series(self) -> tuple[Series, ...]:
+        """What it reads."""
+        return (self.n, self.total, *((self.squares,) if self.squares else ()))
 
     def read(self, index: Index) -> Block | None:
         """The sums; None where a counter isn't reported."""
@@ -65,9 +66,9 @@ class Spread:
     parts: CounterQuery
 
     @property
-    def queries(self) -> tuple[CounterQuery, ...]:
-        """The counters it reads."""
-        return (self.n, self.parts)
+    def series(self) -> tuple[Series, ...]:
+        """What it reads."""
+        return ((self.n, ""), (self.parts, ""))
 
     def read(self, index: Index) -> Block | None:
         """The sums; None where a counter isn't reported."""
@@ -77,25 +78,29 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Above:
-    """The part of the tasks above the first edge of a histogram at or beyond so many seconds."""
+    """The part of the tasks above the first edge of a histogram at or beyond so many seconds.
+
+    Where no edge lies there, above the last one: what may be above the limit is taken to be, as in threshold mode.
+    """
 
     n: CounterQuery
     parts: CounterQuery
     seconds: float
 
     @property
-    def queries(self) -> tuple[CounterQuery, ...]:
-        """The counters it reads."""
-        return (self.n, self.parts)
+    def series(self) -> tuple[Series, ...]:
+        """What it reads."""
+        return ((self.n, ""), (self.parts, ""))
 
     def read(self, index: Index) -> Block | None:
-        """The sums; None where a counter isn't reported. Nothing lies above the last edge's bucket that has no end."""
+        """The sums; None where a counter isn't reported, or has no finite edge."""
         n, parts = index.get(self.n.metric), index.get(self.parts.metric)
-        if n is None or parts is None:
+        finite = sorted((edge for edge in parts or () if float(edge) < inf), key=float)
+        if n is None or parts is None or not finite:
             return None
         units = sum(n.values())
-        edge = min((edge for edge in parts if float(edge) >= self.seconds), key=float, default="")
-        return Block(units, {"total": units - parts.get(edge, units)})
+        edge = next((edge for edge in finite if float(edge) >= self.seconds), finite[-1])
+        return Block(units, {"total": units - parts[edge]})
 
 
 class Rule(NamedTuple):
@@ -108,6 +113,23 @@ class Rule(NamedTuple):
     holds: bool = False
     """It may hold a candidate and never takes it out."""
 
+    @property
+    def queries(self) -> tuple[CounterQuery, ...]:
+        """The counters it reads: what counts the units first."""
+        return tuple(query for query, _ in self.source.series)
+
+    @property
+    def compares(self) -> bool:
+        """Whether it needs the old version; a fixed limit is about the candidate alone."""
+        return not isinstance(self.measure, Limit)
+
+    def lacks(self, index: Index) -> str:
+        """The series that isn't there, as people write it; empty where all are."""
+        if self.source.read(index) is not None:
+            return ""
+        missing = [_written(one) for one in self.source.series if _amount(index, one) is None]
+        return missing[0] if missing else f"{_written(self.source.series[-1])} with a finite edge"
+
 
 def rules(check: CheckSpec, applies: Effective) -> tuple[Rule, ...]:
     """What a check tests; a check with a fixed limit beside a comparison tests both."""
@@ -115,7 +137,12 @@ def rules(check: CheckSpec, applies: Effective) -> tuple[Rule, ...]:
     return _KINDS[kind](spec, applies)
 
 
-def _amount(index: Index, where: tuple[CounterQuery, str]) -> float | None:
+def _written(series: Series) -> str:
+    query, value = series
+    return f'{query.metric}{{{query.dimension}="{value}"}}' if value else query.metric
+
+
+def _amount(index: Index, where: Series) -> float | None:
     query, value = where
     found = index.get(query.metric)
     if found is None:

@@ -19,15 +19,15 @@ from agentrollouts.core.trials import split_wrongly
 
 
 def tasks(snapshot: Snapshot) -> float:
-    """Finished tasks of the candidate since it started; 0 without evidence."""
+    """Finished tasks of the candidate since it started, or its closed sessions where those count; 0 without evidence."""
     candidate, evidence = snapshot.status.candidate, snapshot.evidence
     if candidate is None or isinstance(evidence, Unavailable):
         return 0.0
     return sum_of(evidence.pooled(candidate.version), sample_metric(snapshot.spec), *_unit(snapshot))
 
 
-def counted(snapshot: Snapshot) -> str:
-    """What :func:`tasks` counts, for people."""
+def _counted(snapshot: Snapshot) -> str:
+    """What a number of samples is a number of."""
     return "sessions" if sample_metric(snapshot.spec) == SESSIONS.metric else "tasks"
 
 
@@ -95,7 +95,7 @@ def _unfinished(
     if seen < minimum:
         return Hold(
             "TooFewSamples",
-            f"{minimum} {counted(snapshot)} needed at {format_percent(candidate.share)}",
+            f"{minimum} {_counted(snapshot)} needed at {format_percent(candidate.share)}",
             no_evidence=True,
         )
     if snapshot.spec.strategy.self_tuning:
@@ -193,7 +193,7 @@ def _next(snapshot: Snapshot, candidate: CandidateStatus, gate: GateState) -> De
     by = f", approved by {', '.join(a.approver for a in gate.approvals)}" if isinstance(gate, Opened) else ""
     if share == FULL:
         return Promote(
-            "Approved", f"{candidate.version} becomes stable after {n:.0f} {counted(snapshot)}{by}"
+            "Approved", f"{candidate.version} becomes stable after {n:.0f} {_counted(snapshot)}{by}"
         )
     return Advance(
         candidate.step + 1,

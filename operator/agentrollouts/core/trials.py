@@ -39,6 +39,11 @@ class Terms:
     """Whether the split of the callers is watched: each session has a key of its own, so sessions count keys."""
 
     @property
+    def queries(self) -> tuple[CounterQuery, ...]:
+        """The counters it reads, each once."""
+        return tuple(dict.fromkeys(query for rule in self.rules for query in rule.queries))
+
+    @property
     def fingerprint(self) -> str:
         """Names these terms: evidence gathered under others can't be gone on with."""
         text = repr((self.criteria, self.rules, self.candidate, self.stable))
@@ -140,14 +145,18 @@ def split_wrongly(snapshot: Snapshot) -> str:
 
 
 def lacking(terms: Terms, evidence: Evidence) -> tuple[str, ...]:
-    """By criterion: the counter that the candidate doesn't report; empty where it reports all."""
-    index = _index(terms.candidate, CANDIDATE, evidence.total)
-    return tuple(
-        ""
-        if rule.source.read(index) is not None
-        else next((query.metric for query in rule.source.queries if query.metric not in index), rule.what)
-        for rule in terms.rules
-    )
+    """By criterion: who doesn't report which counter; empty where there is all that it needs."""
+    totals = evidence.total
+    ours = _index(terms.candidate, CANDIDATE, totals)
+    theirs = [_index(terms.stable, cohort, totals) for cohort in (STABLE, CONTROL)]
+    return tuple([_unreported(rule, ours, theirs) for rule in terms.rules])
+
+
+def _unreported(rule: Rule, ours: Index, theirs: Sequence[Index]) -> str:
+    if lacks := rule.lacks(ours):
+        return f"the candidate doesn't report {lacks}"
+    old = [rule.lacks(index) for index in theirs] if rule.compares else []
+    return f"the old version doesn't report {old[0]}" if old and all(old) else ""
 
 
 def _cohorts(terms: Terms, *totals: Mapping[Arm, Totals]) -> Cohorts:

@@ -14,9 +14,9 @@ from agentrollouts.api.scalars import FULL
 from agentrollouts.core import tuning
 from agentrollouts.core.checks.result import CheckResult, Verdict
 from agentrollouts.core.evidence import Evidence
-from agentrollouts.core.sentences import told
+from agentrollouts.core.sentences import amount, told
 from agentrollouts.core.sequential.standing import Budget, Standing, standing
-from agentrollouts.core.sequential.trial import Trial
+from agentrollouts.core.sequential.trial import Trial, watched
 from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.trials import Terms, lacking, terms_of
 
@@ -62,7 +62,7 @@ class _Court:
         self._stands: Standing = standing(terms.criteria, trial)
         self._unreported = lacking(terms, evidence)
         self._blamed = self._stands.blamed(self._budget) if self._stands.rolls_back(self._budget) else ()
-        self._lacking = frozenset(self._stands.lacking(self._needed))
+        self._watched = watched(terms.criteria)
 
     def results(self, names: Sequence[str]) -> tuple[CheckResult, ...]:
         return tuple([self._result(name) for name in names])
@@ -76,39 +76,46 @@ class _Court:
             verdict,
             "; ".join(reason for _, reason, _ in found),
             toward_failure=self._toward(parts),
-            missing=all(missing for _, _, missing in found),
+            missing=any(missing for _, _, missing in found),
         )
 
     def _part(self, at: int) -> tuple[Verdict, str, bool]:
-        """Verdict, sentence, and whether nothing was measured."""
-        if self._unreported[at]:
-            reason = f"the candidate doesn't report {self._unreported[at]}"
-            return Verdict.INCONCLUSIVE, reason, True
-        seen = self._trial.seen[at]
-        sentence = told(self._terms.rules[at], seen, self._trial.courses[at], apart=self._trial.apart)
-        if seen.candidate.n < 1.0:
-            return Verdict.INCONCLUSIVE, "no closed session of the candidate yet", True
+        """Verdict, sentence, and whether something wasn't measured. What has failed stays so, whoever stops reporting."""
+        seen, failed = self._trial.seen[at], at in self._blamed
+        if self._unreported[at] and not failed:
+            return Verdict.INCONCLUSIVE, self._unreported[at], True
+        rule, course = self._terms.rules[at], self._trial.courses[at]
+        if not course.blocks and seen.candidate.n < 1.0 and not failed:
+            whose = "both versions" if rule.compares else "the candidate"
+            return Verdict.INCONCLUSIVE, f"waiting for closed sessions of {whose}", True
+        sentence = told(
+            rule,
+            seen,
+            course,
+            apart=self._trial.apart,
+            confidence=self._trial.confidence if at == self._watched else None,
+        )
         return self._verdict(at), f"{sentence}; {self._evidence(at)}", False
 
     def _verdict(self, at: int) -> Verdict:
-        if at in self._blamed:
+        """A dry run has no part in the error budget: of it, what it would say alone."""
+        stands, budget = self._stands, self._budget
+        worse, good, weight = stands.worse[at], stands.good[at], stands.weights[at]
+        if at in self._blamed or (not weight and worse >= budget.against):
             return Verdict.FAIL
-        if self._stands.weights[at] * self._stands.worse[at] > 1.0:
+        if worse * (weight or 1.0) > 1.0 or (good is None and worse > 1.0):
             return Verdict.WARN
-        if at not in self._lacking:
-            return Verdict.PASS
-        return Verdict.WARN if self._stands.good[at] is None else Verdict.INCONCLUSIVE
+        return Verdict.PASS if good is None or good >= self._needed else Verdict.INCONCLUSIVE
 
     def _evidence(self, at: int) -> str:
         """How much evidence there is, of how much that is needed."""
-        stands, weight = self._stands, self._stands.weights[at]
-        against = f"evidence against it {stands.worse[at]:.3g}"
-        if weight > 0.0:
-            against += f" of {self._budget.against / weight:.3g}"
+        stands = self._stands
+        enough = self._budget.against / (stands.weights[at] or 1.0)
+        against = f"evidence against it {amount(stands.worse[at])} of {amount(enough)}"
         good = stands.good[at]
         if good is None:
             return against
-        return f"{against}, for the next step {good:.3g} of {self._needed:.3g}"
+        return f"{against}, for the next step {amount(good)} of {amount(self._needed)}"
 
     def _toward(self, parts: Sequence[int]) -> float:
         """How far the whole evidence is on the way to a rollback, from 0 to 1; nothing for a check that has no part in it."""

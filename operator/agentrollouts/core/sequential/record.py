@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
+from agentrollouts.core.sequential.confidence import MARGINS, Confidence, Side
 from agentrollouts.core.sequential.latency import Latency
 from agentrollouts.core.sequential.measure import Block, Course, Measure
 from agentrollouts.core.sequential.mix import Mix
 from agentrollouts.core.sequential.split import Split
 from agentrollouts.core.sequential.trial import Cohorts, Criterion, Sides, Trial
+from agentrollouts.core.sequential.units import Units
 
 SOME = Block(100.0, {})
 CHECKSUM = 8
@@ -35,6 +37,7 @@ def written(trial: Trial) -> str:
         "alone": trial.alone,
         "split": trial.split,
         "assigned": trial.assigned,
+        "confidence": trial.confidence,
     }
     body = json.dumps(parts, separators=(",", ":"))
     return _checksum(body) + body
@@ -90,7 +93,26 @@ def _trial(parts: Any) -> Trial:
         alone=tuple(_flag(part) for part in parts["alone"]),
         split=Split(_number(won), _numbers(shares), _numbers(counted)),
         assigned=_numbers(parts["assigned"]),
+        confidence=_confidence(parts["confidence"]),
     )
+
+
+def _confidence(parts: Any) -> Confidence:
+    above, below, candidate, old, (new, beside, rest), apart = parts
+    waiting = (_units(new), _units(beside), _units(rest))
+    return Confidence(_side(above), _side(below), _units(candidate), _units(old), waiting, _flag(apart))
+
+
+def _side(parts: Any) -> Side:
+    won, most = (_numbers(part) for part in parts)
+    if not len(won) == len(most) == len(MARGINS):
+        raise ValueError(f"expected {len(MARGINS)} margins, got {len(won)} and {len(most)}")
+    return Side(won, most)
+
+
+def _units(parts: Any) -> Units:
+    n, total, squares = _numbers(parts)
+    return Units(n, total, squares)
 
 
 def _course(parts: Any) -> Course:

@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from math import exp
 from typing import NamedTuple, TypeVar
 
+from agentrollouts.core.sequential.confidence import Confidence
 from agentrollouts.core.sequential.evalue import Pair, log_worse
+from agentrollouts.core.sequential.limit import Limit
 from agentrollouts.core.sequential.measure import Block, Course, Measure
 from agentrollouts.core.sequential.memory import Memory
 from agentrollouts.core.sequential.split import Split
@@ -87,6 +89,13 @@ class Trial(NamedTuple):
     split: Split = Split()
     assigned: tuple[float, ...] = ()
     """Keys assigned by cohort at the last look."""
+    confidence: Confidence = Confidence()
+    """For people: how much better or worse the candidate is at what is :func:`watched`."""
+
+
+def watched(criteria: Sequence[Criterion]) -> int | None:
+    """The first criterion that measures success: by it control and stable are compared, and people see its interval."""
+    return next((at for at, one in enumerate(criteria) if isinstance(one.measure, Success)), None)
 
 
 def begun(criteria: Sequence[Criterion], history: Cohorts, now: Cohorts | None = None) -> Trial:
@@ -97,46 +106,72 @@ def begun(criteria: Sequence[Criterion], history: Cohorts, now: Cohorts | None =
     now = history if now is None else now
     courses = [criterion.measure.begun(history.sides(at).old) for at, criterion in enumerate(criteria)]
     seen = tuple([now.sides(at) for at in range(len(criteria))])
-    return Trial(seen, tuple(courses), alone=(False,) * len(seen), assigned=_assigned(now))
+    at = watched(criteria)
+    return Trial(
+        seen,
+        tuple(courses),
+        alone=(False,) * len(seen),
+        assigned=_assigned(now),
+        confidence=Confidence() if at is None else Confidence.begun(units(history.sides(at).old)),
+    )
 
 
-def looked(criteria: Sequence[Criterion], trial: Trial, now: Cohorts, shares: Sequence[float] = ()) -> Trial:
+def looked(
+    criteria: Sequence[Criterion],
+    trial: Trial,
+    now: Cohorts,
+    shares: Sequence[float] = (),
+    *,
+    for_people: bool = True,
+) -> Trial:
     """The trial after another look at the sums.
 
-    A criterion's block is closed when both sides have a unit since its last one. Sums that shrink were lost; sums above the
-    number of units were read while they changed, and wait. ``shares`` are those of candidate, control and stable since the
-    last look; empty: they changed, or aren't known.
+    A criterion's block is closed when both sides have a unit since its last one; a fixed limit's when the candidate has. Sums
+    that shrink were lost; sums above the number of units were read while they changed, and wait. ``shares`` are those of candidate, control and stable since the
+    last look; empty: they changed, or aren't known. ``for_people``: with the interval, which no decision needs.
     """
     trial = _split(trial, now, shares)
-    watching = next(
-        (at for at, criterion in enumerate(criteria) if isinstance(criterion.measure, Success)), None
-    )
+    at_first = watched(criteria)
     for at, criterion in enumerate(criteria):
-        trial = _closed(trial, at, criterion, now.sides(at), watches=at == watching)
+        trial, block = _closed(trial, at, criterion, now.sides(at), watches=at == at_first)
+        if block is not None and at == at_first and for_people:
+            trial = _shown(trial, block)
     return trial
 
 
-def _closed(trial: Trial, at: int, criterion: Criterion, now: Sides, *, watches: bool) -> Trial:
-    """With one criterion's block closed, if it is full. The one that ``watches`` over the cohorts says if they differ."""
+def _closed(
+    trial: Trial, at: int, criterion: Criterion, now: Sides, *, watches: bool
+) -> tuple[Trial, Sides | None]:
+    """With one criterion's block closed, if it is full, and the block where it counts.
+
+    The criterion that ``watches`` over the cohorts says if they differ.
+    """
     then = trial.seen[at]
     candidate, control, stable = (side.n - before.n for side, before in zip(now, then, strict=True))
     if min(candidate, control, stable) < -ROUNDING:
-        return _next(trial, at, now)  # sums that were lost begin anew; none is counted twice
+        return _next(trial, at, now), None  # sums that were lost begin anew; none is counted twice
     alone = trial.alone[at]
-    if candidate < 1.0 or (control if alone else control + stable) < 1.0:
-        return trial
+    compared = not isinstance(criterion.measure, Limit)
+    if candidate < 1.0 or (compared and (control if alone else control + stable) < 1.0):
+        return trial, None
     block = Sides(*[_since(before, side) for before, side in zip(then, now, strict=True)])
     if any(_torn(side) for side in block):
-        return trial  # read while they changed; the next look sees all of it
+        return trial, None  # read while they changed; the next look sees all of it
     if any(_shrunk(side) for side in block):
-        return _next(trial, at, now)
+        return _next(trial, at, now), None
     course = trial.courses[at]
     # NB: whom a block is compared with is settled before it begins. Another criterion's guard has seen the same sessions.
     old = block.control if alone else block.old
     if watches:
         trial = _guarded(trial, course, block)
     courses = _put(trial.courses, at, criterion.measure.folded(course, block.candidate, old))
-    return _next(trial._replace(courses=courses), at, now)
+    return _next(trial._replace(courses=courses), at, now), block
+
+
+def _shown(trial: Trial, block: Sides) -> Trial:
+    """With the interval after one more block of success."""
+    candidate, control, stable = (units(side) for side in block)
+    return trial._replace(confidence=trial.confidence.after(candidate, control, stable, apart=trial.apart))
 
 
 def _next(trial: Trial, at: int, now: Sides) -> Trial:
