@@ -39,11 +39,6 @@ class Terms:
     """Whether the split of the callers is watched: each session has a key of its own, so sessions count keys."""
 
     @property
-    def queries(self) -> tuple[CounterQuery, ...]:
-        """The counters it reads, each once."""
-        return tuple(dict.fromkeys(query for rule in self.rules for query in rule.queries))
-
-    @property
     def fingerprint(self) -> str:
         """Names these terms: evidence gathered under others can't be gone on with."""
         text = repr((self.criteria, self.rules, self.candidate, self.stable))

@@ -83,7 +83,7 @@ def judged(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
     """The counters that decide; what an operator reads for people alone is left out, for it costs time and changes nothing."""
     if not is_sequential(spec) or not active_checks(spec):
         return queries(spec)
-    tried = (query for _, rule in rules_of(spec) for query in rule.source.queries)
+    tried = (query for _, rule in rules_of(spec) for query in rule.queries)
     tuned = (counters.TASKS,) if spec.strategy.self_tuning else ()
     return tuple(dict.fromkeys((*tried, *tuned, *breaker_queries(spec))))
 
