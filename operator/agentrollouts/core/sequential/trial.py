@@ -212,9 +212,11 @@ def _put(items: tuple[Item, ...], at: int, item: Item) -> tuple[Item, ...]:
 
 
 def _since(then: Block, now: Block) -> Block:
-    before = then.sums
-    names = {**before, **now.sums}
-    return Block(now.n - then.n, {name: now.sums.get(name, 0.0) - before.get(name, 0.0) for name in names})
+    before, after = then.sums, now.sums
+    if before.keys() == after.keys():
+        return Block(now.n - then.n, {name: amount - before[name] for name, amount in after.items()})
+    names = {**before, **after}
+    return Block(now.n - then.n, {name: after.get(name, 0.0) - before.get(name, 0.0) for name in names})
 
 
 def _shrunk(gained: Block) -> bool:
