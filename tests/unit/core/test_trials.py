@@ -167,7 +167,10 @@ class TestRecord:
         )
 
     def test_a_hold_writes_nothing_until_the_next_checkpoint(self) -> None:
-        tried = self.ready()
+        tried = Tried.begun(
+            analysis={"checks": [SUCCESS]}, strategy={"steps": [{"share": "5%", "soak": "5h"}]}
+        )
+        tried.add(STABLE, 40, 39)
         tried.look()
         for minute in range(1, 15):
             tried.add(CANDIDATE, 1, 1)

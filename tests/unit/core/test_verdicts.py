@@ -176,11 +176,21 @@ def test_a_dry_run_says_what_it_would_say_alone_and_decides_nothing() -> None:
         assert one.look()[1].status.candidate is not None
 
 
+def test_one_part_of_a_check_that_nobody_measures_is_missing_evidence() -> None:
+    """The limit is kept; whether it is worse than before, nobody can know."""
+    one = tried({"name": "tox", "score": {"name": "toxicity", "better": "lower", "limit": "50%"}})
+    one.totals[CANDIDATE] = scored(100, 0.05)
+    result = results(one)["tox"]
+    assert (result.verdict, result.missing) == (Verdict.INCONCLUSIVE, True)
+    assert "the old version doesn't report agent_session_scores_total" in result.reason
+
+
 def test_how_far_it_is_on_the_way_is_that_of_all_checks_together() -> None:
     assert after(200, 200, SUCCESS, COST)["success"].toward_failure == 0.0
     some = after(18, 22, SUCCESS, COST)
     assert 0.2 < some["success"].toward_failure == some["cost"].toward_failure < 1.0
     assert after(5, 20)["success"].toward_failure == 1.0
+    assert after(18, 22, SUCCESS, COST | {"dryRun": True})["cost"].toward_failure == 0.0
 
 
 @pytest.mark.parametrize(
