@@ -1,39 +1,16 @@
-"""`plan` and `simulate` from the command line: what they print, how wide, and how they end."""
+"""`plan` from the command line: what it prints, how wide, and how it ends."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
-from agentrollouts.cli.app import app
-from agentrollouts.cli.errors import CommandError
 from agentrollouts.cli.plan import WIDTH
-from agentrollouts.cli.subject import of_series
-from agentrollouts.core.counters import SESSION_SUCCESS, SESSIONS, TASKS
-from agentrollouts.core.evidence import Point, Series, SeriesKey
-
-RUNS = ("--runs", "2", "--traffic", "60/min")
-
-
-def manifest(mode: str = "threshold", **spec: Any) -> dict[str, Any]:
-    steps = [{"share": "10%", "soak": "10m"}, {"share": "50%", "soak": "20m"}]
-    body = {"agent": "support", "version": "2.0.0", "strategy": {"steps": steps}, "analysis": {"mode": mode}}
-    return {
-        "apiVersion": "agentrollouts.io/v1alpha1",
-        "kind": "Rollout",
-        "metadata": {"name": "support"},
-        "spec": {**body, **spec},
-    }
-
-
-def other(agent: str) -> dict[str, Any]:
-    return manifest(agent=agent) | {"metadata": {"name": agent}}
+from tests.unit.cli.runs import RUNS, manifest, other, refused, run, written
 
 
 @pytest.fixture
@@ -41,27 +18,11 @@ def file(tmp_path: Path) -> str:
     return written(tmp_path, manifest())
 
 
-def written(folder: Path, *documents: Any) -> str:
-    path = folder / "rollout.yaml"
-    path.write_text(yaml.safe_dump_all(documents))
-    return str(path)
-
-
-def run(*arguments: str, text: str | None = None) -> Result:
-    return CliRunner().invoke(app, arguments, input=text)
-
-
-def refused(*arguments: str) -> CommandError:
-    error = run(*arguments).exception
-    assert isinstance(error, CommandError), error
-    return error
-
-
 @pytest.mark.parametrize("mode", ["sequential", "threshold"])
 @pytest.mark.parametrize("traffic", ["60/min", "1/min"])
 def test_the_screen_is_at_most_80_wide_and_says_everything(tmp_path: Path, mode: str, traffic: str) -> None:
     name = written(tmp_path, manifest(mode, analysis={"mode": mode, "margin": "20%"}))
-    result = run("plan", name, "--runs", "2", "--traffic", traffic, "--plain", "--horizon", "12h")
+    result = run("plan", name, "--runs", "2", "--traffic", traffic, "--plain", "--horizon", "3h")
     assert result.exit_code == 0, result.output
     assert result.output.isascii()
     assert max(map(len, result.output.splitlines())) <= WIDTH
@@ -212,68 +173,3 @@ def test_options_that_cant_be_are_refused(file: str, options: tuple[str, str], w
     assert result.exit_code == 2
     assert options[0] in result.output
     assert words in " ".join(result.output.split())
-
-
-def test_a_timeline_tells_every_change(file: str) -> None:
-    output = run("simulate", file, "--traffic", "60/min").output
-    assert [line.split()[1:4] for line in output.splitlines()[:3]] == [
-        ["0%", "Start", "NewVersion:"],
-        ["10%", "Advance", "FirstShare:"],
-        ["10%", "Hold", "Soaking:"],
-    ]
-    assert output.splitlines()[-1].startswith("support 2.0.0 is promoted after 30m")
-
-
-def test_a_regression_is_rolled_back_in_the_timeline(file: str) -> None:
-    found = json.loads(run("simulate", file, "--traffic", "60/min", "--effect", "-30", "-o", "json").output)
-    assert (found["outcome"], found["mode"]) == ("RolledBack", "threshold")
-    last = found["timeline"][-1]
-    assert (last["share"], last["decision"], last["reason"]) == (0.0, "Rollback", "CheckFailed")
-    assert "FAIL" in {check["verdict"] for check in last["checks"]}
-
-
-@pytest.mark.parametrize("effect", ["-10", "0"])
-def test_a_recording_is_decided_as_the_simulation_was(file: str, tmp_path: Path, effect: str) -> None:
-    recording = str(tmp_path / "looks.jsonl")
-    simulated = run("simulate", file, "--traffic", "30/min", "--effect", effect, "--record", recording)
-    assert simulated.exit_code == 0
-    assert run("simulate", file, "--evidence", recording).output == simulated.output
-
-
-@pytest.mark.parametrize("effect", ["ten", "-200", "-1e3"])
-def test_an_effect_that_cant_be_is_refused(file: str, effect: str) -> None:
-    result = run("simulate", file, "--traffic", "60/min", "--effect", effect)
-    assert result.exit_code == 2
-    assert "such as -10" in " ".join(result.output.split())
-
-
-def test_a_recording_that_cant_be_read_is_told_with_its_place(file: str, tmp_path: Path) -> None:
-    path = tmp_path / "broken.jsonl"
-    path.write_text("{}\n")
-    assert "broken.jsonl: line 1: expected a line with" in str(
-        refused("simulate", file, "--evidence", str(path))
-    )
-    where = str(tmp_path / "no" / "folder.jsonl")
-    assert "can't write" in str(refused("simulate", file, "--traffic", "60/min", "--record", where))
-
-
-def test_measured_traffic_counts_what_counters_gained_within_the_day() -> None:
-    until = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-    since = until - timedelta(hours=24)
-
-    def grown(query: Any, value: str, before: float, gained: float) -> Series:
-        points = (
-            Point(since.timestamp() - 60, before),
-            Point(until.timestamp(), before + gained),
-        )
-        return Series(query, SeriesKey("1.0.0", "stable", "pod-1", value), points)
-
-    series = [
-        grown(SESSIONS, "idle", 1e6, 1440.0),
-        grown(TASKS, "success", 5e6, 2880.0),
-        grown(SESSION_SUCCESS, "", 9e5, 1296.0),
-    ]
-    found = of_series(series, since, until)
-    assert found is not None
-    assert (found.sessions_per_minute, found.tasks_per_session, found.success) == pytest.approx((1.0, 2, 0.9))
-    assert of_series([grown(SESSIONS, "idle", 1e6, 0.0)], since, until) is None
