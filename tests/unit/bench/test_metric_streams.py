@@ -4,10 +4,10 @@ from random import Random
 
 import pytest
 
-from bench.decisions.metric_peers import interpolated
-from bench.decisions.metric_rollouts import Answer, watch
+from bench.decisions.metric_peers import fixed_factors, interpolated
+from bench.decisions.metric_rollouts import Answer, MetricLook, watch
 from bench.decisions.metric_scenarios import EDGES, METRIC_SCENARIOS, MIX, MetricScenario, with_new, without
-from bench.decisions.metric_streams import MetricStream, Sums, session
+from bench.decisions.metric_streams import MetricStream, Seen, Sums, session
 
 SEED = 5
 
@@ -94,6 +94,21 @@ def test_a_slow_candidate_closes_later_and_is_assigned_no_less():
     assert stable - stream.past.assigned[2] == pytest.approx(7200, rel=0.05)
 
 
+def test_the_candidate_gets_its_own_sessions_and_everybody_those_of_the_hour():
+    stream = MetricStream(MetricScenario("dear", cost=2.0, drifts=True, rate=400.0), SEED, 0)
+    gained = [
+        [
+            Sums.of(tuple(new - old for new, old in zip(now, then, strict=True)))
+            for now, then in zip(stream.seen(last).rows, stream.seen(first).rows, strict=True)
+        ]
+        for first, last in ((3, 33), (123, 133))
+    ]
+    cost = [[side.cost / side.n for side in sides] for sides in gained]
+    assert cost[0][0] > 1.5 * cost[0][1]
+    assert cost[0][1] == pytest.approx(cost[0][2], rel=0.15)
+    assert cost[1][2] > 1.4 * cost[0][2]
+
+
 def test_a_rollout_repeats_by_its_number_alone():
     scenario = MetricScenario("again", size=2)
     first, again, other = (MetricStream(scenario, SEED, number) for number in (1, 1, 2))
@@ -120,3 +135,54 @@ def test_a_quantile_lies_on_the_line_between_two_edges():
     below = (10.0, 50.0, 90.0, 100.0, 100.0, 100.0, 100.0)
     assert interpolated(below, 100.0, 0.7) == pytest.approx(EDGES[1] + (EDGES[2] - EDGES[1]) / 2)
     assert interpolated(below, 200.0, 0.9) == EDGES[-1]
+
+
+BELOW = (10.0, 100.0, 900.0, 960.0, 990.0, 1000.0, 1000.0)
+USUAL = Sums(1000.0, 100.0, 20.0, BELOW, (350.0, 250.0, 200.0, 120.0, 80.0, 0.0), 30.0, 950.0)
+
+
+def judged(assigned=(500.0, 500.0, 10_000.0), *, looks=3, n=1000.0, size=1, **worse):
+    """What the fixed factors say of a candidate that is as usual but for this, at the last of some looks."""
+    rule = fixed_factors()
+
+    def row(sums):
+        return (sums.n, sums.cost, sums.squares, *sums.below, *sums.tools, sums.refusals, sums.success)
+
+    usual, nothing = row(USUAL), row(USUAL._replace(n=0.0))
+    rule(MetricLook(-1, size, (0.05, 0.05, 0.90), Seen((0.0, 0.0, 1000.0), (nothing, nothing, usual))))
+    rows = (row(USUAL._replace(n=n, **worse)), usual, usual)
+    answers = [
+        rule(MetricLook(tick, size, (0.05, 0.05, 0.90), Seen(assigned, rows))) for tick in range(looks)
+    ]
+    return answers[-1]
+
+
+SLOW = tuple(0.9 * part for part in BELOW)
+
+
+@pytest.mark.parametrize(
+    ("worse", "blame"),
+    [
+        ({"success": 899.0}, "success"),
+        ({"success": 901.0}, None),
+        ({"cost": 121.0}, "cost"),
+        ({"cost": 119.0}, None),
+        ({"below": SLOW}, "latency"),
+        ({"below": SLOW, "looks": 2}, None),
+        (
+            {"tools": (350.0, 250.0, 0.0, 120.0, 80.0, 200.0)},
+            None,
+        ),  # whoever looks at known tools only, sees half
+        ({"tools": (650.0, 50.0, 100.0, 120.0, 80.0, 0.0)}, "tools"),
+        ({"refusals": 81.0}, "refusal"),
+        ({"success": 0.0, "n": 99.0}, None),
+        ({"success": 0.0, "n": 99.0, "size": 10}, "success"),
+    ],
+)
+def test_fixed_factors_blame_what_is_beyond_them(worse, blame):
+    assert judged(**worse).blame == blame
+
+
+def test_fixed_factors_see_callers_that_are_missing():
+    assert judged((374.0, 626.0, 10_000.0)) == Answer("alert_split", "split")
+    assert judged((376.0, 624.0, 10_000.0)) == Answer("hold")
