@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from math import log
 
 from agentrollouts.api.presets import Effective
-from agentrollouts.api.scalars import FULL
+from agentrollouts.api.scalars import FULL, format_usd
 from agentrollouts.core import tuning
+from agentrollouts.core.checks import active_checks
 from agentrollouts.core.checks.result import CheckResult, Verdict
-from agentrollouts.core.evidence import Evidence
+from agentrollouts.core.counters import COST, TASKS
+from agentrollouts.core.evidence import Evidence, sum_of
 from agentrollouts.core.sentences import amount, told
 from agentrollouts.core.sequential.standing import Budget, Standing, standing
 from agentrollouts.core.sequential.trial import Trial, watched
@@ -53,6 +55,21 @@ def verdicts(snapshot: Snapshot, names: Sequence[str]) -> tuple[CheckResult, ...
     return _Court(snapshot, terms, evidence.trial, evidence).results(names)
 
 
+def too_dear(snapshot: Snapshot, evidence: Evidence) -> dict[str, str]:
+    """By name of a check on cost: why the candidate's tasks are dearer than its fixed limit. It holds the candidate.
+
+    Dollars are known of tasks and not of sessions, so this can't be tested; a circuit breaker takes out what is too dear.
+    """
+    candidate, found = snapshot.status.candidate, dict[str, str]()
+    totals = evidence.pooled(candidate.version) if candidate else {}
+    n, spent = sum_of(totals, TASKS.metric), sum_of(totals, COST.metric)
+    for check in active_checks(snapshot.spec):
+        most = check.cost.max if check.cost else None
+        if most is not None and n and spent * 1e6 > most * n:
+            found[check.name] = f"${spent / n:.6f} a task over {n:.0f} tasks, at most ${format_usd(most)}"
+    return found
+
+
 class _Court:
     """One look at one trial."""
 
@@ -63,6 +80,7 @@ class _Court:
         self._unreported = lacking(terms, evidence)
         self._blamed = self._stands.blamed(self._budget) if self._stands.rolls_back(self._budget) else ()
         self._watched = watched(terms.criteria)
+        self._too_dear = too_dear(snapshot, evidence)
 
     def results(self, names: Sequence[str]) -> tuple[CheckResult, ...]:
         return tuple([self._result(name) for name in names])
@@ -70,6 +88,8 @@ class _Court:
     def _result(self, name: str) -> CheckResult:
         parts = [at for at, criterion in enumerate(self._terms.criteria) if criterion.name == name]
         found = [self._part(at) for at in parts]
+        if name in self._too_dear:
+            found.append((Verdict.WARN, self._too_dear[name], False))
         verdict = min((verdict for verdict, _, _ in found), key=_ORDER.index)
         return CheckResult(
             name,

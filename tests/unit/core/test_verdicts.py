@@ -247,3 +247,15 @@ def test_a_little_cost_is_still_a_number() -> None:
         cells[Cell("agent_session_capped_cost_fraction_squares_total")] = n * 2e-12
         one.totals[arm] = cells
     assert "mean cost 0.000123% of the cap against 0.000123%" in results(one)["cost"].reason
+
+
+@pytest.mark.parametrize(("dollars", "verdict"), [(0.02, Verdict.PASS), (0.03, Verdict.WARN)])
+def test_tasks_dearer_than_their_fixed_limit_hold_the_candidate(dollars: float, verdict: Verdict) -> None:
+    """Dollars are known of tasks only, so the limit is no test and takes nobody out."""
+    one = tried({"name": "cost", "cost": {"max": "0.02"}})
+    one.add(STABLE, 3000)
+    one.add(CANDIDATE, 1000)
+    one.totals[CANDIDATE][Cell("agent_task_cost_usd_total")] = 3000 * dollars
+    found = results(one)["cost"]
+    assert found.verdict is verdict
+    assert ("$0.030000 a task over 3000 tasks, at most $0.02" in found.reason) == (verdict is Verdict.WARN)
