@@ -14,7 +14,7 @@ from agentrollouts.planning.forecast import Forecast, Prospect
 from agentrollouts.planning.spans import lasting
 from agentrollouts.planning.world import World
 
-What = Literal["soak", "minimumSessions", "evidence", "warnings", "approval", "pause", "other"]
+What = Literal["soak", "minimumSessions", "evidence", "warnings", "approval", "other"]
 _WHAT: MappingProxyType[str, What] = MappingProxyType(
     {
         "FirstShare": "soak",
@@ -27,7 +27,6 @@ _WHAT: MappingProxyType[str, What] = MappingProxyType(
         "ChecksFail": "warnings",
         "FailureRate": "warnings",
         "ApprovalNeeded": "approval",
-        "NoEvidence": "pause",
     }
 )
 _ADVICE: MappingProxyType[What, str] = MappingProxyType(
@@ -38,10 +37,11 @@ _ADVICE: MappingProxyType[What, str] = MappingProxyType(
         " errorBudget.falsePromotion make it shorter",
         "warnings": "checks lean against it by chance; more traffic or wider tolerances make it shorter",
         "approval": "until people approve",
-        "pause": "paused for want of evidence, until a person resumes",
         "other": "something else",
     }
 )
+PAUSED = "NoEvidence"
+"""The reason of a pause for want of evidence."""
 RARELY = 1.0
 """Sessions an hour below which a share shows hardly anything."""
 LOW = 0.05
@@ -80,10 +80,14 @@ def demands(spec: RolloutSpec) -> tuple[Demand, ...]:
 
 
 def limits(prospect: Prospect) -> tuple[Limit, ...]:
-    """What takes the time of these runs, the longest first; what takes less than a fiftieth is left out."""
-    whole = sum(prospect.waited.values(), timedelta(0))
+    """What takes the time of these runs, the longest first; what takes less than a fiftieth is left out.
+
+    A pause is no wait: it lasts as long as nobody comes, here to the horizon. :func:`findings` tells of it.
+    """
+    waits = {what: time for what, time in prospect.waited.items() if what[1] != PAUSED}
+    whole = sum(waits.values(), timedelta(0))
     by: dict[What, dict[int, timedelta]] = {}
-    for (share, reason), time in prospect.waited.items():
+    for (share, reason), time in waits.items():
         spent = by.setdefault(_WHAT.get(reason, "other"), {})
         spent[share] = spent.get(share, timedelta(0)) + time
     found = [_limit(what, spent, whole, prospect) for what, spent in by.items()]

@@ -111,6 +111,12 @@ def test_what_takes_longest_comes_first_and_trifles_are_left_out() -> None:
     assert "20%" not in found[1].sentence
 
 
+def test_a_pause_is_no_wait() -> None:
+    found = limits(waiting(Soaking=(500, 20), NoEvidence=(500, 9000)))
+    assert [(limit.what, limit.time) for limit in found] == [("soak", timedelta(minutes=20))]
+    assert found[0].sentence.startswith("20m of 20m")
+
+
 def test_soak_samples_and_traffic_that_dont_fit_are_told() -> None:
     found = warnings(spec("2.0.0", analysis={"mode": "sequential"}), World(2.0), WEEK)
     assert found[0] == "soak 15m at 5% of 2 sessions/min brings 1.5 sessions; minimumSessions 20 needs 3h20m"
