@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.core.attention import ATTENTION
 from agentrollouts.core.decision import Hold, Start
-from agentrollouts.core.planner import ATTENTION
 from agentrollouts.planning.run import Outcome, Run, Seen, begin
 from agentrollouts.planning.world import Counters, Sorts, Traffic, World
 
