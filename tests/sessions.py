@@ -79,6 +79,8 @@ class Tried:
     trial: Trial | None = None
     totals: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
     before: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
+    grew: float = 0.0
+    """When anything was last counted, in seconds since the epoch; 0: just now."""
 
     @classmethod
     def begun(cls, *, history: float = 400, analysis: Mapping[str, Any] | None = None, **spec: Any) -> Tried:
@@ -104,7 +106,8 @@ class Tried:
         candidate, stable = s.status.candidate, s.status.stable
         assert candidate is not None
         assert stable is not None
-        found = told({arm: dict(cells) for arm, cells in self.totals.items()}, self.before)
+        totals = {arm: dict(cells) for arm, cells in self.totals.items()}
+        found = told(totals, self.before, grew=dict.fromkeys(totals, self.grew or s.now.timestamp()))
         terms = terms_of(s.spec, candidate.version, stable.version)
         assert terms is not None
         self.trial = advanced(terms, self.trial or resumed(terms, candidate.trial), found)

@@ -7,7 +7,7 @@ nobody counted. A missed scrape only makes the next difference larger, and a pod
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -90,6 +90,8 @@ class Evidence:
     """Sums over each of the other windows that are asked for."""
     before: Mapping[Arm, Totals] = field(default_factory=dict)
     """What the counters showed when the candidate started: the past of the pods that lived then."""
+    grew: Mapping[Arm, float] = field(default_factory=dict)
+    """When a counter of an arm last grew, in seconds since the epoch."""
     trial: Trial | None = None
     """The sequential test after this look; None where there is none."""
 
@@ -185,6 +187,7 @@ class Accumulator:
     _totals: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
     _windows: dict[timedelta | None, _Sliding] = field(default_factory=dict)
     _before: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
+    _grew: dict[Arm, float] = field(default_factory=dict)
 
     def load(self, history: Iterable[Series], *, newcomer: str = "") -> None:
         """Begin from raw history that reaches back to before ``since``.
@@ -204,13 +207,13 @@ class Accumulator:
             counter.last = before[-1].value if before else 0.0
             past = self._before.setdefault(Arm(series.key.version, series.key.cohort), {})
             past[counter.cell] = past.get(counter.cell, 0.0) + counter.last
-            _fold(counter, series.points[len(before) :])
+            self._take(series.key, counter, series.points[len(before) :])
 
     def add(self, current: Iterable[Series]) -> None:
         """Fold in the newest samples."""
         counters = self._counters
         for query, key, points in current:
-            _fold(counters.get((query, key)) or self._counter(query, key), points)
+            self._take(key, counters.get((query, key)) or self._counter(query, key), points)
 
     def evidence(self, now: datetime) -> Evidence:
         """The sums as they stand, and a checkpoint for the sliding window."""
@@ -226,8 +229,18 @@ class Accumulator:
             for window in self.others
         }
         return Evidence(
-            total=MappingProxyType(total), recent=recent, as_of=now, within=within, before=self._before
+            total=MappingProxyType(total),
+            recent=recent,
+            as_of=now,
+            within=within,
+            before=self._before,
+            grew=self._grew.copy(),
         )
+
+    def _take(self, key: SeriesKey, counter: _Counter, points: Sequence[Point]) -> None:
+        if _fold(counter, points) > 0.0:
+            arm = Arm(key.version, key.cohort)
+            self._grew[arm] = max(points[-1].time, self._grew.get(arm, 0.0))
 
     def _sliding(self, name: timedelta | None, size: float) -> _Sliding:
         return self._windows.setdefault(name, _Sliding(size))
@@ -246,14 +259,15 @@ class Accumulator:
         return sum(sum_of(cells, metric) for arm, cells in self._totals.items() if arm.version == version)
 
 
-def _fold(counter: _Counter, points: Iterable[Point]) -> None:
-    """Add what a counter gained. A smaller value is a restarted process that counts from zero again."""
+def _fold(counter: _Counter, points: Iterable[Point]) -> float:
+    """Add what a counter gained, and say it. A smaller value is a restarted process that counts from zero again."""
     last, gained = counter.last, 0.0
     for _, value in points:
         gained += value - last if value >= last else value
         last = value
     counter.last = last
     counter.cells[counter.cell] += gained
+    return gained
 
 
 def _since(before: Totals, now: Totals) -> Totals:

@@ -15,7 +15,7 @@ from agentrollouts.core.decision import Advance, AwaitApproval, Decision, Hold, 
 from agentrollouts.core.evidence import Unavailable, sum_of
 from agentrollouts.core.gates import GateState, Opened, Waiting
 from agentrollouts.core.snapshot import Snapshot
-from agentrollouts.core.trials import split_wrongly
+from agentrollouts.core.trials import is_sequential, split_wrongly
 
 
 def tasks(snapshot: Snapshot) -> float:
@@ -70,6 +70,20 @@ def _no_evidence(snapshot: Snapshot) -> Hold | None:
     return None
 
 
+def _is_quiet(snapshot: Snapshot, candidate: CandidateStatus) -> bool:
+    """Whether nothing has come in for half of the time that evidence may be missing.
+
+    In sequential mode little evidence adds up, so a deadline for it would end every rollout with little traffic.
+    """
+    evidence, began = snapshot.evidence, candidate.first_share_at
+    if isinstance(evidence, Unavailable) or began is None:
+        return True
+    grew = [moment for arm, moment in evidence.grew.items() if arm.version == candidate.version]
+    last = max([began.timestamp(), *grew])
+    patience = snapshot.spec.analysis.effective.no_evidence_deadline / 2
+    return snapshot.now.timestamp() - last >= patience.total_seconds()
+
+
 def _split(snapshot: Snapshot) -> Hold | None:
     """Only a person can mend routing that is broken."""
     wrong = split_wrongly(snapshot)
@@ -96,7 +110,7 @@ def _unfinished(
         return Hold(
             "TooFewSamples",
             f"{minimum} {_counted(snapshot)} needed at {format_percent(candidate.share)}",
-            no_evidence=True,
+            no_evidence=not is_sequential(snapshot.spec) or seen <= 0 or _is_quiet(snapshot, candidate),
         )
     if snapshot.spec.strategy.self_tuning:
         blocked = tuning.blocked(snapshot)
@@ -121,8 +135,11 @@ def _verdicts(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> Hold | No
     message = "; ".join(f"{result.name} {result.verdict}: {result.reason}" for result in blocking)[:4000]
     if any(result.verdict is not Verdict.INCONCLUSIVE for result in blocking):
         return Hold("ChecksWarn", message)
-    missing = any(result.missing for result in blocking)
-    return Hold("ChecksInconclusive" if missing else "GatheringEvidence", message, no_evidence=missing)
+    missing, candidate = any(result.missing for result in blocking), snapshot.status.candidate
+    quiet = candidate is not None and _is_quiet(snapshot, candidate)
+    return Hold(
+        "ChecksInconclusive" if missing else "GatheringEvidence", message, no_evidence=missing or quiet
+    )
 
 
 _HELD = MappingProxyType(

@@ -276,6 +276,24 @@ def test_gathering_evidence_is_not_missing_evidence() -> None:
         assert (decision.reason, decision.no_evidence) == ("GatheringEvidence", False)
 
 
+@pytest.mark.parametrize("sessions", [0, 1])
+def test_sessions_that_stop_coming_are_missing_evidence(sessions: int) -> None:
+    """Little traffic adds up; none for half of the deadline starts its clock, whatever came before."""
+    tried = Tried.begun(
+        analysis={"checks": [SUCCESS], "minimumSessions": 5},
+        strategy={"steps": [{"share": "5%", "soak": "1m"}]},
+    )
+    tried.add(STABLE, 40, 39)
+    tried.add(CANDIDATE, sessions, sessions)
+    decision, _ = tried.look(minutes=2)
+    assert isinstance(decision, Hold)
+    assert (decision.reason, decision.no_evidence) == ("TooFewSamples", sessions == 0)
+    tried.grew = tried.snapshot.now.timestamp()
+    decisions = [tried.look(minutes=20)[0] for _ in range(6)]
+    assert [type(decision).__name__ for decision in decisions][-1] == "Pause"
+    assert decisions[-1].reason == "NoEvidence"
+
+
 def test_a_check_that_nobody_measures_is() -> None:
     unknown = {"name": "kind", "score": {"name": "kindness", "better": "higher"}}
     tried = Tried.begun(
