@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel
@@ -18,9 +18,8 @@ from agentrollouts.api.rollout import (
     RolloutStatus,
 )
 from agentrollouts.api.scalars import FULL
-from agentrollouts.core import advice, rails, tuning
-from agentrollouts.core.again import cool_until
-from agentrollouts.core.breakers import run_breakers
+from agentrollouts.core import advice, rails
+from agentrollouts.core.attention import requeue_after
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import conditions_of, phase_of
 from agentrollouts.core.decision import (
@@ -46,13 +45,6 @@ from agentrollouts.core.snapshot import Requests, Snapshot
 from agentrollouts.core.trials import recorded
 
 Model = TypeVar("Model", bound=BaseModel)
-
-IDLE = timedelta(minutes=5)
-"""How often a rollout nobody touches is looked at, against events that got lost."""
-CLOSELY = timedelta(seconds=1)
-"""How often a candidate is looked at whose numbers have begun to speak against it, whatever the interval."""
-ATTENTION = 1 / 3
-"""From here on the way to a failure they have begun to. What goes wrong shortly before a look shows only its beginning there."""
 
 
 def settled(snapshot: Snapshot) -> Snapshot:
@@ -92,7 +84,7 @@ def make_plan(
             *gate_actions(snapshot, results, gate, decision),
             *_events(snapshot, decision, route_actions),
         ),
-        requeue_after=_requeue(snapshot, results, status),
+        requeue_after=requeue_after(snapshot, results, status),
         status=status,
     )
 
@@ -287,24 +279,3 @@ def _events(snapshot: Snapshot, decision: Decision, route: tuple[Action, ...]) -
             Emit(f"{type(decision).__name__}{decision.reason}", decision.message or decision.reason, kind)
         )
     return tuple(events)
-
-
-def _requeue(snapshot: Snapshot, results: tuple[CheckResult, ...], status: RolloutStatus) -> timedelta:
-    """When to look again without an event."""
-    if status.candidate is not None:
-        interval = snapshot.spec.analysis.interval
-        return min(interval, CLOSELY) if _toward_failure(snapshot, results) >= ATTENTION else interval
-    moments = [status.previous.warm_until] if status.previous else []
-    if status.rejected:
-        moments.append(status.rejected.drain_until)
-    if cool := cool_until(status, snapshot.spec.rollback.cool_down):
-        moments.append(cool)
-    waits = [moment - snapshot.now for moment in moments if moment > snapshot.now]
-    return min([IDLE, *waits])
-
-
-def _toward_failure(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> float:
-    """How far the worst of what may take the candidate out is on the way there, from 0 to 1."""
-    breakers = (result.toward_tripping for result in run_breakers(snapshot))
-    checks = (result.toward_failure for result in results if not result.dry_run)
-    return max((tuning.toward_failure(snapshot), *checks, *breakers))

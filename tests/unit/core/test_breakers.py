@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agentrollouts.core.analysis import queries, sample_metric
+from agentrollouts.core.attention import ATTENTION
 from agentrollouts.core.breakers import BreakerResult, breaker_windows, run_breakers
 from agentrollouts.core.decision import Hold, Rollback
 from agentrollouts.core.evidence import (
@@ -22,7 +23,6 @@ from agentrollouts.core.evidence import (
     SeriesKey,
 )
 from agentrollouts.core.plan import SetRoute
-from agentrollouts.core.planner import ATTENTION
 from agentrollouts.core.snapshot import Snapshot
 from tests.builders import REQUESTS, START, UNAVAILABLE, climbing, later, look, spec, step, version
 
