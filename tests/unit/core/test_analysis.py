@@ -41,6 +41,12 @@ def test_a_self_tuning_rollout_with_checks_reads_outcomes_as_well() -> None:
     assert {"agent_tasks_total", "agent_sessions_closed_total"} <= {query.metric for query in queries(tuned)}
 
 
+def test_a_self_tuning_rollout_reads_outcomes_beside_counters_of_your_own() -> None:
+    own = {"name": "own", "ratio": {"bad": "bad_total", "total": "all_total", "max": "1%"}}
+    found = [query.metric for query in queries(analysed(own, strategy={"selfTuning": {}}))]
+    assert found == ["all_total", "bad_total", "agent_tasks_total"]
+
+
 def test_in_threshold_mode_nothing_changes() -> None:
     found = queries(spec("2.0.0", analysis={"mode": "threshold", "checks": [SUCCESS]}))
     assert [query.metric for query in found] == ["agent_tasks_total"]
