@@ -182,6 +182,7 @@ class TrialStatus(StatusModel):
     state: Annotated[str, Field(max_length=65_536)] = Field(
         description="Sums and evidence in full precision, as JSON; for the operator, not for people."
     )
+    blocks: Count = Field(default=0, description="How many pieces of evidence it had taken in.")
     at: Time = Field(description="When it was written.")
 
 

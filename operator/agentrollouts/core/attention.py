@@ -1,4 +1,4 @@
-"""When a rollout is looked at again without an event: closely while the numbers have begun to speak against the candidate."""
+"""How soon a rollout is looked at again: sooner where the numbers have begun to speak against a candidate."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ATTENTION = 1 / 3
 """From here on the way to a failure they have begun to. What goes wrong shortly before a look shows only its beginning there."""
 
 
-def requeue(snapshot: Snapshot, results: tuple[CheckResult, ...], status: RolloutStatus) -> timedelta:
-    """When to look again without an event."""
+def requeue_after(snapshot: Snapshot, results: tuple[CheckResult, ...], status: RolloutStatus) -> timedelta:
+    """When to look again without an event, at a rollout that has ``status`` now."""
     if status.candidate is not None:
         interval = snapshot.spec.analysis.interval
         return min(interval, CLOSELY) if _toward_failure(snapshot, results) >= ATTENTION else interval

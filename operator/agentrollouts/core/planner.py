@@ -19,7 +19,7 @@ from agentrollouts.api.rollout import (
 )
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core import advice, rails
-from agentrollouts.core.attention import requeue
+from agentrollouts.core.attention import requeue_after
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import conditions_of, phase_of
 from agentrollouts.core.decision import (
@@ -84,7 +84,7 @@ def make_plan(
             *gate_actions(snapshot, results, gate, decision),
             *_events(snapshot, decision, route_actions),
         ),
-        requeue_after=requeue(snapshot, results, status),
+        requeue_after=requeue_after(snapshot, results, status),
         status=status,
     )
 

@@ -106,21 +106,19 @@ def recorded(snapshot: Snapshot, *, writes: bool) -> TrialStatus | None:
     """The candidate's trial for the status: anew where the status is written anyway (``writes``), else now and then."""
     candidate, stable, evidence = snapshot.status.candidate, snapshot.status.stable, snapshot.evidence
     assert candidate is not None
-    trial = None if isinstance(evidence, Unavailable) else evidence.trial
-    since = candidate.trial.at if candidate.trial else candidate.first_share_at
+    before, trial = candidate.trial, None if isinstance(evidence, Unavailable) else evidence.trial
+    since = before.at if before else candidate.first_share_at
     due = writes or (since is not None and snapshot.now - since >= CHECKPOINT)
-    terms = terms_of(snapshot.spec, candidate.version, stable.version) if trial and stable and due else None
-    if trial is None or terms is None:
-        return candidate.trial
+    if trial is None or stable is None or not due:
+        return before
+    blocks = sum([course.blocks for course in trial.courses])
+    terms = terms_of(snapshot.spec, candidate.version, stable.version)
+    if terms is None or (before and (before.blocks, before.terms) == (blocks, terms.fingerprint)):
+        return before
     state = written(trial)
-    if candidate.trial is not None and (candidate.trial.state, candidate.trial.terms) == (
-        state,
-        terms.fingerprint,
-    ):
-        return candidate.trial
     if len(state) > LONGEST:
-        return candidate.trial
-    return TrialStatus(terms=terms.fingerprint, state=state, at=snapshot.now)
+        return before
+    return TrialStatus(terms=terms.fingerprint, state=state, blocks=blocks, at=snapshot.now)
 
 
 def split_wrongly(snapshot: Snapshot) -> str:

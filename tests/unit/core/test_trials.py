@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 
 from agentrollouts.api.rollout import RolloutSpec, TrialStatus
-from agentrollouts.core.analysis import queries, sample_metric
-from agentrollouts.core.counters import KIT
-from agentrollouts.core.decision import Hold
+from agentrollouts.core.decision import Hold, Start
 from agentrollouts.core.evidence import Arm
 from agentrollouts.core.plan import PatchRolloutStatus
 from agentrollouts.core.sequential.cost import Cost
 from agentrollouts.core.sequential.success import Success
 from agentrollouts.core.trials import CHECKPOINT, Terms, advanced, lacking, recorded, resumed, terms_of
-from tests.builders import START, UNAVAILABLE, installed, later, look, spec, step
+from tests.builders import START, UNAVAILABLE, installed, later, look, spec, step, version
 from tests.sessions import CANDIDATE, CONTROL, SEQUENTIAL, STABLE, Tried, closed, told
 
 SUCCESS = {"name": "success", "successRate": {}}
@@ -77,6 +75,11 @@ class TestTerms:
     )
     def test_other_checks_margins_or_versions_are_other_terms(self, other: Terms) -> None:
         assert other.fingerprint != terms().fingerprint
+
+    def test_another_event_under_the_same_name_is_another_term(self) -> None:
+        one, other = (terms({"name": "x", "events": {"event": event}}) for event in ("refusal", "takeover"))
+        assert one.criteria == other.criteria
+        assert one.fingerprint != other.fingerprint
 
     @pytest.mark.parametrize(
         "fields",
@@ -157,6 +160,7 @@ class TestRecord:
         assert record is not None
         assert resumed(terms(SUCCESS), record) is not None
         assert resumed(terms(SUCCESS, COST), record) is None
+        assert resumed(terms({"name": "success", "successRate": {"maxDrop": "6%"}}), record) is None
         assert resumed(terms(SUCCESS), None) is None
         assert resumed(terms(SUCCESS), record.model_copy(update={"state": record.state[:-1]})) is None
         assert (
@@ -219,38 +223,21 @@ class TestRecord:
         s = replace(later(tried.snapshot, hours=1), evidence=UNAVAILABLE)
         assert recorded(s, writes=True) is tried.record
 
+    def test_another_try_has_none_of_it(self) -> None:
+        tried = self.ready()
+        s = tried.seen()
+        other = replace(s, versions={**s.versions, "3.0.0": version("3.0.0", "c")})
+        other = replace(other, spec=other.spec.model_copy(update={"version": "3.0.0"}))
+        decision, plan = look(other)
+        assert isinstance(decision, Start)
+        assert plan.status.candidate is not None
+        assert (plan.status.candidate.version, plan.status.candidate.trial) == ("3.0.0", None)
+
     def test_a_rollback_takes_it_along(self) -> None:
         tried = self.ready()
         tried.add(CANDIDATE, 40, 0)
         tried.look()
         assert tried.snapshot.status.candidate is None
-
-
-class TestQueries:
-    def test_what_the_kit_reports_is_one_bundle(self) -> None:
-        found = queries(spec("2.0.0", analysis=SEQUENTIAL))
-        assert {query.bundle for query in found} == {KIT}
-        assert len(found) == len(set(found))
-
-    def test_samples_are_closed_sessions_whatever_the_checks(self) -> None:
-        score = {"name": "s", "score": {"name": "toxicity", "better": "lower"}}
-        for checks in ([SUCCESS], [score], [COST, score]):
-            assert sample_metric(analysed(*checks)) == "agent_sessions_closed_total"
-
-    def test_of_counters_of_your_own_the_one_of_all_events(self) -> None:
-        ratio = {"name": "own", "ratio": {"bad": "bad_total", "total": "all_total", "max": "1%"}}
-        assert sample_metric(analysed(ratio)) == "all_total"
-        assert [query.metric for query in queries(analysed(ratio))] == ["all_total", "bad_total"]
-
-    def test_a_self_tuning_rollout_with_checks_reads_outcomes_as_well(self) -> None:
-        tuned = analysed(SUCCESS, strategy={"selfTuning": {}})
-        assert {"agent_tasks_total", "agent_sessions_closed_total"} <= {
-            query.metric for query in queries(tuned)
-        }
-
-    def test_in_threshold_mode_nothing_changes(self) -> None:
-        found = queries(spec("2.0.0", analysis={"mode": "threshold", "checks": [SUCCESS]}))
-        assert [query.metric for query in found] == ["agent_tasks_total"]
 
 
 def test_all_that_is_lacking_is_told_for_each_criterion() -> None:
