@@ -35,12 +35,17 @@ class Memory(NamedTuple):
         """The old version's success rate, smoothed."""
         return min(HIGHEST, max(LOWEST, (self.total + 0.5) / (self.n + 1.0)))
 
-    def size(self, failure_rate: float) -> float:
-        """How much of a unit fails when it fails, at this rate of failure: all of it when everything does."""
+    @property
+    def part(self) -> float:
+        """How much of a unit fails when it fails, where failures are rare."""
         q = self.rate
         alone = ((self.failing_squares + 2.0) / (self.failing + 2.0) - 1.0 + q) / q
-        alone = min(1.0, max(0.05, alone))
-        return alone + (1.0 - alone) * min(failure_rate, 1.0)
+        return min(1.0, max(0.05, alone))
+
+    def size(self, failure_rate: float) -> float:
+        """How much of a unit fails when it fails, at this rate of failure: all of it when everything does."""
+        part = self.part
+        return part + (1.0 - part) * min(failure_rate, 1.0)
 
     def after(self, old: Units, block: float) -> Memory:
         """The memory with the old version's units of a block that had ``block`` units altogether."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentrollouts.core.sequential.evalue import Bet, Pair, log_good, log_worse
@@ -58,11 +59,11 @@ def units(block: Block) -> Units:
     return Units(block.n, block.sums.get("total", 0.0), block.sums.get("squares", 0.0))
 
 
-def drops(memory: Memory, tolerance: float) -> tuple[Bet, ...]:
+def drops(memory: Memory, tolerance: float, sizes: Sequence[float] = DROPS) -> tuple[Bet, ...]:
     """One bet for each drop."""
-    q = memory.rate
+    q, part = memory.rate, memory.part
     bets = []
-    for drop in DROPS:
+    for drop in sizes:
         new = min(HIGHEST, max(LOWEST, q - tolerance - drop))
-        bets.append(Bet(new, q, memory.size(1.0 - new)))
+        bets.append(Bet(new, q, part + (1.0 - part) * (1.0 - new)))
     return tuple(bets)

@@ -28,6 +28,8 @@ Item = TypeVar("Item")
 
 UNLIKE = 100.0
 """The e-value from which on control and stable count as different."""
+APART = (0.05, 0.20)
+"""By how much control and stable might differ: one bet each."""
 ROUNDING = 1e-6
 """Sums that seem to have shrunk by less have only been added in another order."""
 
@@ -194,7 +196,7 @@ def _guarded(trial: Trial, course: Course, block: Sides) -> Trial:
     """
     if trial.apart or min(block.control.n, block.stable.n) < 1.0:
         return trial
-    bets = drops(Memory(**course.memory), 0.0)[1:5:2]
+    bets = drops(Memory(**course.memory), 0.0, APART)
     one, other = units(block.control), units(block.stable)
     worse, better = (
         wealth * sum([exp(min(log_worse(bet, 0.0, pair), MOST)) for bet in bets]) / len(bets)
