@@ -202,6 +202,37 @@ def test_edges_that_speak_have_a_fair_part_of_the_old_version_above_them() -> No
     assert edges(Latency().begun(fast).fixed) == ("1",)
 
 
+def test_latency_bets_at_each_edge_on_what_lies_above_it() -> None:
+    """Like events, with the margins of the edge; the worst edge decides in favour, the mean of all against."""
+    course = Latency(0.1, 0.3).begun(Block(100.0, {"1": 15.0, "2": 60.0, "4": 90.0, "+Inf": 100.0}))
+    candidate = {"1": 0.5, "2": 2.0, "4": 3.5, "+Inf": 5.0}
+    old = {"1": 7.0, "2": 18.0, "4": 26.0, "+Inf": 30.0}
+    after = Latency(0.1, 0.3).folded(course, Block(5.0, candidate), Block(30.0, old))
+    assert edges(course.fixed) == ("2", "4")
+    promoting = []
+    above_each = {"1": 85.02 / 100.5, "2": 40.02 / 100.5, "4": 10.02 / 100.5}  # smoothed
+    for at, (edge, before) in enumerate({"2": "1", "4": "2"}.items()):
+        above, within = above_each[edge], above_each[before] - above_each[edge]
+        tolerance, margin = within * log(1.1) / log(2), within * log(1.3) / log(2)
+        sides = Units.counted(5, candidate[edge]), Units.counted(30, old[edge])
+        bets = [
+            Bet(1 - min(0.995, above + tolerance + rise), 1 - above)
+            for rise in (0.02, 0.04, 0.08, 0.15, 0.30, 0.50)
+        ]
+        laid_out = (0.25, 0.25, 0.20, 0.15, 0.10, 0.05)
+        won = [
+            0.7 * part * exp(worse(bet, tolerance, *sides)) for part, bet in zip(laid_out, bets, strict=True)
+        ]
+        assert after.against[at] == pytest.approx(won, rel=CLOSE)
+        promoting.append(exp(good(Bet(1 - above, 1 - above), margin, *sides)))
+    assert after.favour == (
+        pytest.approx((promoting[0],), rel=CLOSE),
+        pytest.approx((promoting[1],), rel=CLOSE),
+    )
+    assert after.good == pytest.approx(min(promoting), rel=CLOSE)
+    assert after.worse == pytest.approx(sum(map(sum, after.against)) / 2, rel=CLOSE)
+
+
 def test_stakes_are_laid_over_the_blocks() -> None:
     logs = (log(3), log(0.5))
     assert laid((0.0, 0.0), 1, (0.75, 0.25), logs) == pytest.approx((0.7 * 0.75 * 3, 0.7 * 0.25 / 2))
