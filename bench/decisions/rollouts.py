@@ -33,7 +33,7 @@ Maker = Callable[[], Rule]
 
 
 class End(NamedTuple):
-    """How a rollout ended: None is undecided. ``tasks`` are the candidate's, ``seconds`` those the rule took."""
+    """How a rollout ended: None is undecided. ``tasks`` are the candidate's, ``seconds`` of CPU the rule's."""
 
     decision: Literal["rollback", "promotion"] | None
     tick: int
@@ -50,9 +50,9 @@ def play(scenario: Scenario, stream: Stream, rule: Rule) -> End:
     for tick in range(scenario.ticks):
         steps.append(step)
         _happens(scenario, stream, steps, sums)
-        before = time.perf_counter()
+        before = time.thread_time()
         answer = rule(Look(tick, step, *sums))
-        seconds += time.perf_counter() - before
+        seconds += time.thread_time() - before
         if answer == "rollback":
             return End("rollback", tick, sums[0][0], tick + 1, seconds)
         if answer == "advance" and not scenario.gated:

@@ -94,7 +94,7 @@ def _several(results: Results) -> list[str]:
         _table("Stopped for the right reason, %:", results, guilty, lambda f: percent(f.right)),
         _table("The candidate's tasks until then, median / p95:", results, guilty, until),
         _table("Could have been promoted first, %:", results, guilty, lambda f: percent(f.bad_promoted)),
-        _table("Microseconds a look:", results, innocent, micros),
+        _table("Microseconds of CPU a look:", results, innocent, micros),
     ]
 
 
@@ -111,7 +111,7 @@ def _table(title: str, results: Results, scenarios: Sequence[str], cell: Cell) -
 def _worst(results: Results) -> str:
     if not results:
         return ""
-    head = ["", "false rollbacks, %", "bad promoted, %", "undecided, %", "µs a look"]
+    head = ["", "false rollbacks, %", "bad promoted, %", "undecided, %", "µs of CPU a look"]
     free = {s.name for s in SCENARIOS if not s.gated}
     rows = []
     for rule in next(iter(results.values())):
