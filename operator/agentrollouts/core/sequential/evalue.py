@@ -85,11 +85,14 @@ def log_larger(
     ``first`` are the a, ``lacking`` the b by what is missing to 1. ``centres`` are (m_a, 1 - m_b) with m_a = ratio m_b +
     margin, inside (0, 1). ``stake`` is n_a l, at least 0, and is cut where a factor could reach 0.
     """
+    # NB: a look lays some hundred bets, so here and below comparisons stand for min() and max(), which cost a call each.
     here, there = centres
     n, weight, at = first
     m, heft, to = lacking
-    stake = min(stake, MOST * n / here, MOST * m / (ratio * there))
     rate, other = stake / n, ratio * stake / m
+    if rate * here > MOST or other * there > MOST:
+        stake = min(MOST * n / here, MOST * m / (ratio * there))
+        rate, other = stake / n, ratio * stake / m
     return (
         (n - weight) * log1p(-rate * here)
         + weight * log1p(rate * (at - here))
@@ -100,28 +103,31 @@ def log_larger(
 
 def log_worse(bet: Bet, tolerance: float, block: Pair) -> float:
     """Against "the candidate succeeds at most ``tolerance`` less often". A large one: take it out."""
-    if bet.candidate - bet.old >= -tolerance:
+    if bet[0] - bet[1] >= -tolerance:
         return 0.0  # a bet on the null's side is no bet
-    new, old, stake = _null(bet, tolerance, block.bad.n, block.old_good.n)
-    return log_larger(stake, (1.0 - new, old), block.bad, block.old_good)
+    _, bad, good, _ = block
+    here, there, stake = _null(bet, tolerance, bad[0], good[0])
+    return log_larger(stake, (1.0 - here, there), bad, good)
 
 
 def log_good(bet: Bet, margin: float, block: Pair) -> float:
     """Against "the candidate succeeds at least ``margin`` less often". A large one: let it advance."""
     margin = min(margin, WIDEST)
-    if bet.candidate - bet.old <= -margin:
+    if bet[0] - bet[1] <= -margin:
         return 0.0
-    new, old, stake = _null(bet, margin, block.good.n, block.old_bad.n)
-    return log_larger(stake, (new, 1.0 - old), block.good, block.old_bad)
+    good, _, _, bad = block
+    here, there, stake = _null(bet, margin, good[0], bad[0])
+    return log_larger(stake, (here, 1.0 - there), good, bad)
 
 
 def _null(bet: Bet, margin: float, candidates: float, olds: float) -> tuple[float, float, float]:
     """The nearest null (candidate, old), and the best stake against it, for failing units of the bet's size."""
     new, before, size = bet
-    if not max(1.0 - min(new, before), margin) + ROOM < size < 1.0:
-        size = 1.0
-    else:
+    least = size - ROOM
+    if size < 1.0 and least > margin and least > 1.0 - new and least > 1.0 - before:
         new, before, margin = 1.0 - (1.0 - new) / size, 1.0 - (1.0 - before) / size, margin / size
+    else:
+        size = 1.0
     centre = nearest_null(new, before, margin, candidates=candidates, olds=olds)
     here = centre - margin
     stake = candidates * abs(new - here) / (here * (1.0 - here) * size)

@@ -33,7 +33,8 @@ class Memory(NamedTuple):
     @property
     def rate(self) -> float:
         """The old version's success rate, smoothed."""
-        return min(HIGHEST, max(LOWEST, (self.total + 0.5) / (self.n + 1.0)))
+        rate = (self.total + 0.5) / (self.n + 1.0)
+        return LOWEST if rate < LOWEST else min(rate, HIGHEST)
 
     @property
     def part(self) -> float:

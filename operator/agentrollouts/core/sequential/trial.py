@@ -12,7 +12,6 @@ Promotion needs every metric for itself, which needs no correction.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp
 from typing import NamedTuple, TypeVar
 
 from agentrollouts.core.sequential.confidence import Confidence
@@ -22,14 +21,14 @@ from agentrollouts.core.sequential.measure import Block, Course, Measure
 from agentrollouts.core.sequential.memory import Memory
 from agentrollouts.core.sequential.split import Split
 from agentrollouts.core.sequential.success import Success, drops, units
-from agentrollouts.core.sequential.wealth import MOST
+from agentrollouts.core.sequential.wealth import won_by
 
 Item = TypeVar("Item")
 
 UNLIKE = 100.0
 """The e-value from which on control and stable count as different."""
-APART = (0.05, 0.20)
-"""By how much control and stable might differ: one bet each."""
+APART = (0.10,)
+"""By how much control and stable might differ."""
 ROUNDING = 1e-6
 """Sums that seem to have shrunk by less have only been added in another order."""
 
@@ -196,11 +195,12 @@ def _guarded(trial: Trial, course: Course, block: Sides) -> Trial:
     """
     if trial.apart or min(block.control.n, block.stable.n) < 1.0:
         return trial
-    bets = drops(Memory(**course.memory), 0.0, APART)
-    one, other = units(block.control), units(block.stable)
+    (bet,) = drops(Memory(**course.memory), 0.0, APART)
+    pair = Pair.of(units(block.control), units(block.stable))
+    turned = Pair(pair.old_good, pair.old_bad, pair.good, pair.bad)
     worse, better = (
-        wealth * sum([exp(min(log_worse(bet, 0.0, pair), MOST)) for bet in bets]) / len(bets)
-        for wealth, pair in zip(trial.alike, (Pair.of(one, other), Pair.of(other, one)), strict=True)
+        won_by(wealth, log_worse(bet, 0.0, sides))
+        for wealth, bet, sides in zip(trial.alike, (bet, bet), (pair, turned), strict=True)
     )
     return trial._replace(alike=(worse, better), apart=(worse + better) / 2 >= UNLIKE)
 

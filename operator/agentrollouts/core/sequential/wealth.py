@@ -38,4 +38,5 @@ def grown(wealth: Wealth, logs: Sequence[float]) -> Wealth:
 
 def won_by(held: float, won: float) -> float:
     """What is held after an e-value with the logarithm ``won``."""
-    return min(RICHEST, held * exp(min(won, MOST)))
+    after = held * (exp(won) if won < MOST else RICHEST)
+    return min(RICHEST, after)
