@@ -42,7 +42,7 @@ _CHECKS = [
     {"name": "success", "successRate": {"maxDrop": "5%", "tolerance": "1%", "min": "80%"}},
     {"name": "failures", "failureRate": {"max": "10%"}},
     {"name": "cost", "cost": {"tolerance": "20%", "maxIncrease": "50%", "max": "0.5"}},
-    {"name": "latency", "latency": {"slowerThan": "5s", "maxIncrease": "10%"}},
+    {"name": "latency", "latency": {"tolerance": "5%", "slowerThan": "5s", "maxIncrease": "10%"}},
     {"name": "tools", "toolFailures": {"tolerance": 2, "maxIncrease": "5%", "max": "9%"}, "dryRun": True},
     {"name": "own", "ratio": {"bad": "bad_total", "total": "all_total", "max": "1%"}},
     {"name": "p99", "latencyQuantile": {"quantile": "99.9%", "max": "3s"}, "weight": 15, "critical": True},
@@ -91,7 +91,7 @@ BASES: Mapping[str, Object] = {
     "rollout": _rollout(),
     "rollout-steps": _rollout(
         strategy={"steps": [{"share": "0.5%", "soak": "10m"}, {"share": 20, "minimumSessions": 100}]},
-        assignment={"header": "x-user-id", "cookieTtl": "1h", "group": "desk"},
+        assignment={"header": "x-user-id", "cookieTtl": "1h", "unit": "User", "group": "desk"},
         analysis={
             "preset": "strict",
             "mode": "threshold",

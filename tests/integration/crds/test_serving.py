@@ -194,7 +194,7 @@ def test_steps_are_one_value_for_server_side_apply(admin: Api, namespace: str) -
         ("agentversion.spec.template.spec.containers.ports.name", "http where the agent listens"),
         ("rollout", "Change spec.version and a rollout begins"),
         ("rollout.spec.strategy.steps.soak", "15m where absent"),
-        ("rollout.spec.analysis.checks.latency", "slower than a histogram edge"),
+        ("rollout.spec.analysis.checks.latency", "at every histogram edge that tells them apart"),
         ("rollout.status.conditions.lastTransitionTime", "When status last changed"),
         ("approvalgate", "kubectl annotate approvalgate NAME agentrollouts.io/approve=true"),
         ("approvalgate.spec.artifactDigest", "this artifact and no other"),
@@ -214,7 +214,7 @@ def test_the_server_fills_in_what_applies(admin: Api) -> None:
         "agent": "support",
         "version": "1.2.0",
         "paused": False,
-        "assignment": {"cookieTtl": "24h"},
+        "assignment": {"cookieTtl": "24h", "unit": "User"},
         "control": {"maxShare": "10%"},
         "router": {"kind": "Envoy", "timeout": "5m"},
         "analysis": {

@@ -23,6 +23,7 @@ DEADLINE = 25.0
 CHECKS = [{"name": "success", "successRate": {}}]
 QUICK = {
     "analysis": {
+        "mode": "threshold",
         "interval": "1s",
         "minimumSessions": 5,
         "failures": {"every": "1s", "consecutive": 1},
