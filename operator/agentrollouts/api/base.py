@@ -46,6 +46,19 @@ class SpecModel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
 
+def only_member(model: SpecModel, kinds: tuple[str, ...], *, whose: str) -> tuple[str, SpecModel]:
+    """Kind and spec of the one optional member of a model that is set; ``kinds`` are their names on the wire.
+
+    Raises:
+        ValueError: there isn't exactly one; ``whose`` begins the sentence.
+    """
+    given = ((to_camel(field), getattr(model, field)) for field in type(model).model_fields)
+    found = [(kind, value) for kind, value in given if kind in kinds and value is not None]
+    if len(found) != 1:
+        raise ValueError(f"{whose}: expected exactly one of {', '.join(kinds)}; got {len(found)}")
+    return found[0]
+
+
 class StatusModel(BaseModel):
     """Part of a status: unknown fields are dropped, so an older operator can read what a newer one wrote."""
 

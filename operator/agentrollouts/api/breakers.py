@@ -6,9 +6,8 @@ from functools import cached_property
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
-from agentrollouts.api.base import Rule, SpecModel, rules
+from agentrollouts.api.base import Rule, SpecModel, only_member, rules
 from agentrollouts.api.checks import CheckName
 from agentrollouts.api.scalars import Duration, Percent, Usd
 
@@ -59,13 +58,4 @@ class BreakerSpec(SpecModel):
     @cached_property
     def member(self) -> tuple[str, SpecModel]:
         """Kind and spec of the one member that is set. Raises ValueError when there isn't exactly one."""
-        given = [(kind, getattr(self, field)) for kind, field in _FIELDS.items()]
-        found = [(kind, value) for kind, value in given if value is not None]
-        if len(found) != 1:
-            raise ValueError(
-                f"breaker {self.name!r}: expected exactly one of {', '.join(BREAKER_KINDS)}; got {len(found)}"
-            )
-        return found[0]
-
-
-_FIELDS = {kind: name for name in BreakerSpec.model_fields if (kind := to_camel(name)) in BREAKER_KINDS}
+        return only_member(self, BREAKER_KINDS, whose=f"breaker {self.name!r}")

@@ -8,9 +8,8 @@ from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
-from agentrollouts.api.base import Rule, SpecModel, refusal, rules
+from agentrollouts.api.base import Rule, SpecModel, only_member, refusal, rules
 from agentrollouts.api.check_kinds import (
     CostSpec,
     FailureRateSpec,
@@ -87,13 +86,7 @@ class CheckSpec(SpecModel):
     @cached_property
     def member(self) -> tuple[str, SpecModel]:
         """Kind and spec of the one member that is set. Raises ValueError when there isn't exactly one."""
-        given = [(kind, getattr(self, field)) for kind, field in _FIELDS.items()]
-        found = [(kind, value) for kind, value in given if value is not None]
-        if len(found) != 1:
-            raise ValueError(
-                f"check {self.name!r}: expected exactly one of {', '.join(CHECK_KINDS)}; got {len(found)}"
-            )
-        return found[0]
+        return only_member(self, CHECK_KINDS, whose=f"check {self.name!r}")
 
     @cached_property
     def effective_weight(self) -> int:
@@ -104,9 +97,6 @@ class CheckSpec(SpecModel):
     def is_critical(self) -> bool:
         """Whether the quality gate fails with this check."""
         return self.member[0] == "successRate" if self.critical is None else self.critical
-
-
-_FIELDS = {kind: name for name in CheckSpec.model_fields if (kind := to_camel(name)) in CHECK_KINDS}
 
 
 DEFAULT_CHECKS = (

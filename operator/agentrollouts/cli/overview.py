@@ -128,22 +128,24 @@ def _step(scene: Scene, candidate: CandidateStatus) -> Iterator[str]:
 
 
 def _checks(status: RolloutStatus) -> Iterator[RenderableType]:
-    if not status.checks:
-        return
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for item in status.checks:
-        table.add_row(verdict(item.verdict), item.name, Text(item.reason, "dim"))
-    yield Text("\nchecks", "bold")
-    yield table
+    yield from _findings(
+        "checks", [(verdict(item.verdict), item.name, item.reason) for item in status.checks]
+    )
 
 
 def _breakers(status: RolloutStatus) -> Iterator[RenderableType]:
-    if not status.breakers:
+    rows = [(breaker(item.state), item.name, item.reason) for item in status.breakers]
+    yield from _findings("breakers", rows)
+
+
+def _findings(title: str, rows: Sequence[tuple[RenderableType, str, str]]) -> Iterator[RenderableType]:
+    """(state, name, reason) under a title; nothing where there are none."""
+    if not rows:
         return
     table = Table.grid(padding=(0, 2, 0, 0))
-    for item in status.breakers:
-        table.add_row(breaker(item.state), item.name, Text(item.reason, "dim"))
-    yield Text("\nbreakers", "bold")
+    for state, name, reason in rows:
+        table.add_row(state, name, Text(reason, "dim"))
+    yield Text(f"\n{title}", "bold")
     yield table
 
 
