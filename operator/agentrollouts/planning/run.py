@@ -10,9 +10,7 @@ from typing import Literal, NamedTuple
 from agentrollouts.api.approvalgate import ApprovalGateStatus
 from agentrollouts.api.rollout import RolloutSpec, RolloutStatus, StableStatus
 from agentrollouts.core.analysis import queries, run_checks
-from agentrollouts.core.breakers import breaker_windows
 from agentrollouts.core.checks import CheckResult
-from agentrollouts.core.counters import TASKS
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Decision, Pause
 from agentrollouts.core.evidence import (
@@ -33,6 +31,7 @@ from agentrollouts.core.routing import service_name
 from agentrollouts.core.sequential.trial import Trial
 from agentrollouts.core.snapshot import GateView, Identity, RouteView, Snapshot, VersionView, Workload
 from agentrollouts.core.trials import Terms, advanced, terms_of
+from agentrollouts.core.windows import windows_of
 from agentrollouts.planning.world import Counters
 
 Outcome = Literal["Promoted", "RolledBack", "Paused", "Unfinished"]
@@ -110,7 +109,7 @@ class Run:
             return counters
         series = self._series(now, counters)
         if self._sums is None:
-            self._sums = accumulator(snapshot.spec, candidate.version, candidate.started_at)
+            self._sums = windows_of(snapshot.spec).accumulator(candidate.version, candidate.started_at)
             first = self._series(*self._first) if self._first else ()
             self._sums.load(first, newcomer=candidate.version)
         self._sums.add(series)
@@ -194,18 +193,6 @@ def begin(spec: RolloutSpec, *, stable: str, now: datetime, approval: timedelta 
         approval,
         _terms=terms_of(spec, spec.version, stable),
         _queries={query.metric: query for query in queries(spec)},
-    )
-
-
-def accumulator(spec: RolloutSpec, candidate: str, since: datetime) -> Accumulator:
-    """Empty sums with the windows that a rollout looks at."""
-    tuning = spec.strategy.self_tuning
-    return Accumulator(
-        since=since.timestamp(),
-        window=timedelta(0) if tuning else spec.analysis.window,
-        window_of=(candidate, TASKS.metric) if tuning else None,
-        window_size=float(tuning.window) if tuning else 0.0,
-        others=breaker_windows(spec),
     )
 
 

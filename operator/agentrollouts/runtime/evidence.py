@@ -15,11 +15,10 @@ from datetime import datetime, timedelta
 
 from agentrollouts.api.rollout import CandidateStatus, RolloutSpec, RolloutStatus
 from agentrollouts.core.analysis import queries
-from agentrollouts.core.breakers import breaker_windows
-from agentrollouts.core.counters import TASKS
 from agentrollouts.core.evidence import Accumulator, CounterQuery, Evidence, Series, Unavailable
 from agentrollouts.core.sequential.trial import Trial
 from agentrollouts.core.trials import Terms, advanced, resumed, terms_of
+from agentrollouts.core.windows import Windows, windows_of
 from agentrollouts.ports import AgentKey, AgentSeries, Clock, MetricSource
 from agentrollouts.runtime.shares import Shares, shares_of
 from agentrollouts.runtime.views import Place
@@ -57,39 +56,26 @@ class Subject:
     attempt: int
     started_at: datetime
     queries: tuple[CounterQuery, ...]
-    window: timedelta
-    events: int
-    """Length of a window of finished tasks; 0 where the window is time."""
-    others: tuple[timedelta, ...] = ()
-    """The windows of the circuit breakers."""
+    windows: Windows
     terms: Terms | None = None
     """What the candidate is tried by, if it is tried sequentially."""
 
     @classmethod
     def of(cls, namespace: str, spec: RolloutSpec, candidate: CandidateStatus, stable: str = "") -> Subject:
         """The subject of a rollout with a candidate beside the version ``stable``."""
-        tuning = spec.strategy.self_tuning
         return cls(
             agent=AgentKey(namespace, spec.agent),
             version=candidate.version,
             attempt=candidate.attempt,
             started_at=candidate.started_at,
             queries=queries(spec),
-            window=timedelta(0) if tuning else spec.analysis.window,
-            events=tuning.window if tuning else 0,
-            others=breaker_windows(spec),
+            windows=windows_of(spec),
             terms=terms_of(spec, candidate.version, stable),
         )
 
     def accumulator(self) -> Accumulator:
-        """Empty sums, with this subject's window."""
-        return Accumulator(
-            since=self.started_at.timestamp(),
-            window=self.window,
-            window_of=(self.version, TASKS.metric) if self.events else None,
-            window_size=float(self.events),
-            others=self.others,
-        )
+        """Empty sums, with this subject's windows."""
+        return self.windows.accumulator(self.version, self.started_at)
 
 
 @dataclass(slots=True)

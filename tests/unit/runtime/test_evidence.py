@@ -10,6 +10,7 @@ import pytest
 from agentrollouts.api.rollout import CandidateStatus, RolloutStatus
 from agentrollouts.core.analysis import queries
 from agentrollouts.core.evidence import Arm, Cell, Evidence, Unavailable
+from agentrollouts.core.windows import Windows
 from agentrollouts.metrics.fake import FakeSource
 from agentrollouts.ports import AgentKey
 from agentrollouts.runtime.evidence import EvidenceBook, Subject
@@ -57,8 +58,7 @@ class Measured:
             "attempt": 1,
             "started_at": self.clock.now(),
             "queries": queries(SPEC),
-            "window": timedelta(0),
-            "events": 0,
+            "windows": Windows(timedelta(0), 0),
         }
         return Subject(**values | changes)
 
@@ -194,7 +194,7 @@ def test_a_subject_is_made_once_for_a_spec_and_a_candidate() -> None:
     wider = SPEC.model_copy(
         update={"analysis": SPEC.analysis.model_copy(update={"window": timedelta(minutes=7)})}
     )
-    assert measured.book.subject(place, wider, again).window == timedelta(minutes=7)
+    assert measured.book.subject(place, wider, again).windows.window == timedelta(minutes=7)
 
 
 @pytest.mark.asyncio
