@@ -6,6 +6,8 @@ may lie above an edge follows from the old version's own latency around it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agentrollouts.api.check_kinds import LatencySpec, tolerated
 from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict, judge_increase, worst
 from agentrollouts.core.counters import DURATIONS
@@ -21,19 +23,20 @@ def queries(spec: LatencySpec) -> tuple[CounterQuery, ...]:
 
 def judge(spec: LatencySpec, given: CheckInput) -> CheckResult:
     """The worst of the edges that tell something."""
-    below = _distribution(given.comparator)
+    ours, theirs = _counts(given.candidate), _counts(given.comparator)
+    below = _distribution(theirs)
     allowed, tolerance = (
         margins(below, growth / 10_000) for growth in (spec.max_increase, tolerated(spec, spec.max_increase))
     )
     edges = speaking(below, spec.slower_than.total_seconds() if spec.slower_than else None)
     if not edges:
-        return CheckResult(given.name, Verdict.INCONCLUSIVE, _nothing(spec, given))
+        return CheckResult(given.name, Verdict.INCONCLUSIVE, _nothing(spec, theirs))
     return worst(
         given.name,
         [
             judge_increase(
                 given,
-                bad=(_slow(given.candidate, edge), _slow(given.comparator, edge)),
+                bad=(_slow(ours, edge), _slow(theirs, edge)),
                 allowed=allowed[edge],
                 tolerance=tolerance[edge],
                 what=f"slower than {edge} s",
@@ -43,22 +46,25 @@ def judge(spec: LatencySpec, given: CheckInput) -> CheckResult:
     )
 
 
-def _nothing(spec: LatencySpec, given: CheckInput) -> str:
-    if not any(cell.metric == DURATIONS.metric and n for cell, n in given.comparator.items()):
+def _nothing(spec: LatencySpec, counts: Mapping[str, float]) -> str:
+    if not any(counts.values()):
         return "no task of the old version in the histogram"
     if spec.slower_than is None:
         return "the histogram of the old version has no finite edge"
     return f"no finite histogram edge at or above {spec.slower_than.total_seconds():g} s"
 
 
-def _distribution(totals: Totals) -> dict[str, float]:
+def _counts(totals: Totals) -> dict[str, float]:
+    """By edge: the tasks at or under it."""
+    return {cell.value: n for cell, n in totals.items() if cell.metric == DURATIONS.metric}
+
+
+def _distribution(counts: Mapping[str, float]) -> dict[str, float]:
     """By edge: the part of the tasks at or under it; empty without tasks."""
-    counts = {cell.value: n for cell, n in totals.items() if cell.metric == DURATIONS.metric}
     n = counts.get("+Inf", 0.0)
     return {edge: count / n for edge, count in counts.items() if edge != "+Inf"} if n else {}
 
 
-def _slow(totals: Totals, edge: str) -> Proportion:
-    counts = {cell.value: n for cell, n in totals.items() if cell.metric == DURATIONS.metric}
+def _slow(counts: Mapping[str, float], edge: str) -> Proportion:
     n = counts.get("+Inf", 0.0)
     return Proportion(n - counts.get(edge, 0.0), n)

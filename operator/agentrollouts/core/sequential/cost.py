@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentrollouts.core.sequential.evalue import Pair, log_larger
-from agentrollouts.core.sequential.events import faded, remembered
 from agentrollouts.core.sequential.measure import Block, Course, Sums
+from agentrollouts.core.sequential.remembered import faded, remembered
 from agentrollouts.core.sequential.success import units
 from agentrollouts.core.sequential.wealth import grown, laid
 

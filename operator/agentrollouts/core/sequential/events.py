@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentrollouts.core.sequential.evalue import Bet, Pair, log_good, log_worse
-from agentrollouts.core.sequential.measure import Block, Course, Sums
-from agentrollouts.core.sequential.memory import REMEMBERED, kept
+from agentrollouts.core.sequential.measure import Block, Course
+from agentrollouts.core.sequential.remembered import faded, rate, remembered
 from agentrollouts.core.sequential.units import Units
 from agentrollouts.core.sequential.wealth import Wealth, grown, laid
 
 RISES = (0.01, 0.02, 0.04, 0.08, 0.15, 0.40)
 """How much more often it might happen, beyond the tolerance: one bet each."""
 WEIGHTS = (1 / 6,) * 6
-LOWEST, HIGHEST = 0.002, 0.99
 MOST = 0.995
-DOUBT, PRIOR = 0.02, 0.5
-"""What a rate is smoothed with: events and units that nobody counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +68,3 @@ def stepped(
     worse = [log_worse(Bet(1.0 - min(MOST, q + tolerance + rise), usual), tolerance, pair) for rise in rises]
     good = [log_good(Bet(max(0.02, usual), usual), margin, pair)] if wealth[1] else []
     return laid(wealth[0], block, weights, worse), grown(wealth[1], good)
-
-
-def rate(memory: Sums, name: str) -> float:
-    """How often something happened, smoothed, away from 0 and 1."""
-    return min(HIGHEST, max(LOWEST, (memory.get(name, 0.0) + DOUBT) / (memory["n"] + PRIOR)))
-
-
-def remembered(memory: Sums, n: float, sums: Sums) -> Sums:
-    """What history tells, no more of it than would be remembered."""
-    share = min(1.0, REMEMBERED / n) if n > 0.0 else 0.0
-    return {**memory, "n": n * share, **{name: amount * share for name, amount in sums.items()}}
-
-
-def faded(memory: Sums, block: float, old: Block) -> Sums:
-    """The memory with the old version's part of a block of ``block`` units."""
-    fade = kept(memory["n"], block)
-    after = {name: amount * fade for name, amount in memory.items()}
-    after["n"] += old.n
-    for name, amount in old.sums.items():
-        after[name] = after.get(name, 0.0) + amount
-    return after

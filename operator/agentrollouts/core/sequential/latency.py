@@ -7,13 +7,14 @@ is settled once, before the rollout, from the density of the old version's own l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf, log, log1p
 
-from agentrollouts.core.sequential.events import faded, rate, remembered, stepped
+from agentrollouts.core.sequential.events import stepped
 from agentrollouts.core.sequential.measure import Block, Course, Sums
+from agentrollouts.core.sequential.remembered import faded, remembered, smoothed
 from agentrollouts.core.sequential.units import Units
 
 RISES = (0.02, 0.04, 0.08, 0.15, 0.30, 0.50)
@@ -60,14 +61,13 @@ class Latency:
     def _part(
         self, course: Course, at: int, edge: str, sides: tuple[Block, Block]
     ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        wealth = course.against[at], course.favour[at]
         if any(edge not in side.sums for side in sides):
-            return course.against[at], course.favour[
-                at
-            ]  # another histogram: nobody knows what lies above this edge
+            return wealth  # another histogram: nobody knows what lies above this edge
         slow = 1.0 - rate_below(course.memory, edge)
-        new, old = (Units.counted(side.n, side.sums.get(edge, 0.0)) for side in sides)
+        new, old = (Units.counted(side.n, side.sums[edge]) for side in sides)
         return stepped(
-            (course.against[at], course.favour[at]),
+            wealth,
             course.blocks + 1,
             slow,
             (new, old),
@@ -84,10 +84,8 @@ class Latency:
         fixed = margins(below, self.tolerance)
         promoting = margins(below, self.margin)
         chosen = speaking(below, self.slower_than)
-        if not chosen:
-            return course._replace(
-                favour=(), fixed={PROMOTING: 0.0}
-            )  # a histogram that can't tell forbids nothing
+        if not chosen:  # a histogram that can't tell forbids nothing
+            return course._replace(favour=(), fixed={PROMOTING: 0.0})
         return course._replace(
             against=((0.0,) * len(RISES),) * len(chosen),
             favour=((1.0,),) * len(chosen),
@@ -118,16 +116,21 @@ def speaking(below: Mapping[str, float], slower_than: float | None = None) -> tu
     ``below`` is the cumulative distribution at the edges. Where all is faster than every edge, the lowest one speaks: what
     crosses it is news.
     """
-    found = sorted((name for name in below if 0.0 < float(name) < inf), key=float)
+    found = finite(below)
     if slower_than is not None:
         return tuple(edge for edge in found if float(edge) >= slower_than)[:1]
     fair = tuple(edge for edge in found if SLOWEST < 1.0 - below[edge] < FASTEST)
     return fair or tuple(edge for edge in found if 1.0 - below[edge] <= SLOWEST)[:1]
 
 
+def finite(edges: Iterable[str]) -> list[str]:
+    """The positive finite edges, in growing order."""
+    return sorted((edge for edge in edges if 0.0 < float(edge) < inf), key=float)
+
+
 def rate_below(memory: Sums, edge: str) -> float:
     """The part of the old version's tasks at or under an edge."""
-    return 1.0 - rate({"n": memory["n"], "above": memory["n"] - memory.get(edge, 0.0)}, "above")
+    return 1.0 - smoothed(memory["n"] - memory.get(edge, 0.0), memory["n"])
 
 
 def margins(below: Mapping[str, float], growth: float) -> dict[str, float]:
@@ -136,7 +139,7 @@ def margins(below: Mapping[str, float], growth: float) -> dict[str, float]:
     ``below`` is the cumulative distribution at the edges. Between two edges the density of the logarithm is taken as even, and
     nothing lies below half the first one.
     """
-    found = sorted((name for name in below if 0.0 < float(name) < inf), key=float)
+    found = finite(below)
     if not found:
         return {}
     lowest = log(float(found[0]) / 2.0)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log
 
-from agentrollouts.core.sequential.events import DOUBT, HIGHEST, LOWEST, PRIOR, faded, remembered, stepped
+from agentrollouts.core.sequential.events import stepped
 from agentrollouts.core.sequential.measure import Block, Course, Sums
 from agentrollouts.core.sequential.memory import kept
+from agentrollouts.core.sequential.remembered import DOUBT, faded, remembered, smoothed
 from agentrollouts.core.sequential.units import Units
 
 RISES = (0.02, 0.04, 0.08, 0.15, 0.30, 0.60)
@@ -46,7 +47,7 @@ class Mix:
         if memory[NEW_UNITS] < LEARNING or not more:
             return course._replace(memory=after)
         chosen = frozenset(more)
-        q = (sum([memory.get(OLD + name, 0.0) for name in more]) + DOUBT) / (memory["n"] + PRIOR)
+        q = smoothed(sum([memory.get(OLD + name, 0.0) for name in more]), memory["n"])
         sides = tuple(
             Units.counted(
                 side.n,
@@ -58,7 +59,7 @@ class Mix:
         against, _ = stepped(
             (course.against[0], ()),
             course.blocks + 1,
-            min(HIGHEST, max(LOWEST, q)),
+            q,
             (sides[0], sides[1]),
             tolerance=self.tolerance,
             margin=0.0,

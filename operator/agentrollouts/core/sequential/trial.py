@@ -128,8 +128,9 @@ def looked(
     """The trial after another look at the sums.
 
     A criterion's block is closed when both sides have a unit since its last one; a fixed limit's when the candidate has. Sums
-    that shrink were lost; sums above the number of units were read while they changed, and wait. ``shares`` are those of candidate, control and stable since the
-    last look; empty: they changed, or aren't known. ``for_people``: with the interval, which no decision needs.
+    that shrink were lost; sums above the number of units were read while they changed, and wait. ``shares`` are those of
+    candidate, control and stable since the last look; empty: they changed, or aren't known. ``for_people``: with the
+    interval, which no decision needs.
     """
     trial = _split(trial, now, shares)
     at_first = watched(criteria)
