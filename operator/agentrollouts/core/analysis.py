@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
+
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.core import checks
 from agentrollouts.core.breakers import breaker_queries
@@ -25,20 +28,24 @@ def sample_metric(spec: RolloutSpec) -> str:
     """The counter that says how much evidence there is: closed sessions, or what the checks count where they don't."""
     if not _tries(spec):
         return checks.sample_metric(spec)
-    units = [rule.queries[0] for _, rule in rules_of(spec)]
-    return (SESSIONS if SESSIONS in _compared(spec) else units[-1]).metric
+    wanted = [rule.queries for _, rule in rules_of(spec)]
+    return (SESSIONS if _reads_the_kit(wanted) else wanted[-1][0]).metric
 
 
 def run_checks(snapshot: Snapshot) -> tuple[CheckResult, ...]:
     """Every check's verdict on the candidate; none without a candidate."""
-    if not _tries(snapshot.spec) or snapshot.status.candidate is None or snapshot.status.stable is None:
-        return checks.run_checks(snapshot)
+    if snapshot.status.candidate is None or snapshot.status.stable is None:
+        return ()
     active, evidence = active_checks(snapshot.spec), snapshot.evidence
     if isinstance(evidence, Unavailable):
         reason = f"no evidence: {evidence.reason}"
-        results = [CheckResult(check.name, Verdict.INCONCLUSIVE, reason, missing=True) for check in active]
+        results = tuple(
+            CheckResult(check.name, Verdict.INCONCLUSIVE, reason, missing=True) for check in active
+        )
+    elif is_sequential(snapshot.spec):
+        results = verdicts(snapshot, [check.name for check in active])
     else:
-        results = list(verdicts(snapshot, [check.name for check in active]))
+        results = checks.verdicts(snapshot)
     return tuple(
         result.as_dry_run() if check.dry_run else result
         for check, result in zip(active, results, strict=True)
@@ -52,8 +59,13 @@ def _tries(spec: RolloutSpec) -> bool:
 def _compared(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
     if not _tries(spec):
         return checks.compared(spec)
-    wanted = dict.fromkeys(query for _, rule in rules_of(spec) for query in rule.queries)
-    shown = FOR_PEOPLE if any(query.bundle == KIT for query in wanted) else ()
+    wanted = [rule.queries for _, rule in rules_of(spec)]
+    shown = FOR_PEOPLE if _reads_the_kit(wanted) else ()
     tuned = (TASKS,) if spec.strategy.self_tuning else ()
     split = (ASSIGNED,) if spec.assignment.unit == "Session" else ()
-    return tuple(dict.fromkeys((*wanted, *shown, *tuned, *split)))
+    return tuple(dict.fromkeys((*chain.from_iterable(wanted), *shown, *tuned, *split)))
+
+
+def _reads_the_kit(wanted: Iterable[Iterable[CounterQuery]]) -> bool:
+    """Whether any counter is one that agents report with the kit; closed sessions come in the same answer then."""
+    return any(query.bundle == KIT for queries in wanted for query in queries)

@@ -12,6 +12,7 @@ from agentrollouts.api import check_kinds as kinds
 from agentrollouts.api import session_kinds as sessions
 from agentrollouts.api.checks import CheckSpec
 from agentrollouts.api.presets import Effective
+from agentrollouts.api.scalars import FULL
 from agentrollouts.core import counters
 from agentrollouts.core.checks.events import SOURCES
 from agentrollouts.core.evidence import CounterQuery
@@ -27,7 +28,6 @@ Index = Mapping[str, Mapping[str, float]]
 """A cohort's sums by metric and by the value of the kept label."""
 Series = tuple[CounterQuery, str]
 """A counter and the value of its kept label; an empty value means all of them."""
-FULL = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)

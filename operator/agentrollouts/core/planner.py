@@ -74,18 +74,18 @@ def make_plan(
     status = _report(snapshot, moved, results, decision, route)
     late = snapshot.unreported and bool(route_actions) and not is_urgent(decision)
     writes = status != snapshot.status or snapshot.unreported
-    status = _with_trial(snapshot, _fresh(status, results) if writes else status, writes=writes)
-    told = not writes and status == snapshot.status
+    reported = _with_trial(snapshot, _fresh(status, results) if writes else status, writes=writes)
+    told = not writes and reported is status
     return Plan(
         actions=(
             *((PatchRolloutStatus(snapshot.status),) if late else ()),
             *route_actions,
-            *(() if told else (PatchRolloutStatus(status),)),
+            *(() if told else (PatchRolloutStatus(reported),)),
             *gate_actions(snapshot, results, gate, decision),
             *_events(snapshot, decision, route_actions),
         ),
-        requeue_after=requeue_after(snapshot, results, status),
-        status=status,
+        requeue_after=requeue_after(snapshot, results, reported),
+        status=reported,
     )
 
 

@@ -23,16 +23,14 @@ def tasks(snapshot: Snapshot) -> float:
     candidate, evidence = snapshot.status.candidate, snapshot.evidence
     if candidate is None or isinstance(evidence, Unavailable):
         return 0.0
-    return sum_of(evidence.pooled(candidate.version), sample_metric(snapshot.spec), *_unit(snapshot))
+    metric = sample_metric(snapshot.spec)
+    unit = ("+Inf",) if metric.endswith("_bucket") else ()
+    return sum_of(evidence.pooled(candidate.version), metric, *unit)
 
 
 def _counted(snapshot: Snapshot) -> str:
     """What a number of samples is a number of."""
     return "sessions" if sample_metric(snapshot.spec) == SESSIONS.metric else "tasks"
-
-
-def _unit(snapshot: Snapshot) -> tuple[str, ...]:
-    return ("+Inf",) if sample_metric(snapshot.spec).endswith("_bucket") else ()
 
 
 def progress(snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateState) -> Decision:

@@ -23,7 +23,7 @@ from agentrollouts.core.checks import (
 )
 from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict
 from agentrollouts.core.counters import CALLS, DURATIONS, SESSIONS, TASKS
-from agentrollouts.core.evidence import CounterQuery, Unavailable
+from agentrollouts.core.evidence import CounterQuery, Evidence
 from agentrollouts.core.snapshot import Snapshot
 
 Check = tuple[Callable[[Any], tuple[CounterQuery, ...]], Callable[[Any, CheckInput], CheckResult]]
@@ -70,25 +70,15 @@ def sample_metric(spec: RolloutSpec) -> str:
     return wanted[-1].metric
 
 
-def run_checks(snapshot: Snapshot) -> tuple[CheckResult, ...]:
-    """Every check's verdict on the candidate; none without a candidate."""
-    candidate, stable = snapshot.status.candidate, snapshot.status.stable
-    if candidate is None or stable is None:
-        return ()
-    evidence, checks = snapshot.evidence, active_checks(snapshot.spec)
-    if isinstance(evidence, Unavailable):
-        reason = f"no evidence: {evidence.reason}"
-        results = [CheckResult(check.name, Verdict.INCONCLUSIVE, reason) for check in checks]
-    else:
-        ours, theirs = (evidence.pooled(one.version, recent=True) for one in (candidate, stable))
-        applies = snapshot.spec.analysis.effective
-        results = [
-            _judged(check, CheckInput(check.name, ours, theirs, applies.minimum_sessions, applies.margin))
-            for check in checks
-        ]
+def verdicts(snapshot: Snapshot) -> tuple[CheckResult, ...]:
+    """What each check says in threshold mode; there is a candidate, and evidence about it."""
+    candidate, stable, evidence = snapshot.status.candidate, snapshot.status.stable, snapshot.evidence
+    assert candidate is not None and stable is not None and isinstance(evidence, Evidence)
+    ours, theirs = (evidence.pooled(one.version, recent=True) for one in (candidate, stable))
+    applies = snapshot.spec.analysis.effective
     return tuple(
-        result.as_dry_run() if check.dry_run else result
-        for check, result in zip(checks, results, strict=True)
+        _judged(check, CheckInput(check.name, ours, theirs, applies.minimum_sessions, applies.margin))
+        for check in active_checks(snapshot.spec)
     )
 
 
@@ -104,6 +94,6 @@ __all__ = [
     "Verdict",
     "active_checks",
     "compared",
-    "run_checks",
     "sample_metric",
+    "verdicts",
 ]
