@@ -10,7 +10,7 @@ from math import isfinite
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentrollouts.core.sequential.cost import Cost
@@ -33,9 +33,6 @@ CRITERIA = (
 EDGES = ("0.5", "1", "2", "+Inf")
 TOOLS = ("ask", "buy", "call", "n", "+", "")
 SHARES = (0.05, 0.05, 0.9)
-
-CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""No example fails because the machine is busy."""
 
 Step = tuple[Reading, Reading, Reading]
 """What the three cohorts gain between two looks."""
@@ -128,7 +125,7 @@ def wealth(trial: Trial) -> list[float]:
 
 
 @given(first=ONE, steps=STEPS | HUGE)
-@settings(CALM, max_examples=100)
+@settings(max_examples=100)
 def test_any_looks_give_numbers(first: Step, steps: list[Step]) -> None:
     """Cohorts without sessions, all success, all failure, tiny parts, ten million at once."""
     start = Cohorts(*first)
@@ -143,21 +140,21 @@ def test_any_looks_give_numbers(first: Step, steps: list[Step]) -> None:
 
 
 @given(steps=STEPS)
-@settings(CALM, max_examples=30)
+@settings(max_examples=30)
 def test_the_same_looks_give_the_same_trial(steps: list[Step]) -> None:
     looks = list(running(steps, START))
     assert told(looks, START) == told(looks, START)
 
 
 @given(steps=STEPS, repeats=st.integers(1, 3))
-@settings(CALM, max_examples=30)
+@settings(max_examples=30)
 def test_a_look_that_is_repeated_changes_nothing(steps: list[Step], repeats: int) -> None:
     looks = list(running(steps, START))
     assert told([now for now in looks for _ in range(1 + repeats)], START) == told(looks, START)
 
 
 @given(steps=st.lists(ONE, min_size=2, max_size=8), data=st.data())
-@settings(CALM, max_examples=50)
+@settings(max_examples=50)
 def test_a_missed_scrape_makes_one_block_of_two(steps: list[Step], data: st.DataObject) -> None:
     """Nothing is lost and nothing is new: as if the two had been one look from the start."""
     at = data.draw(st.integers(0, len(steps) - 2))
@@ -169,7 +166,7 @@ def test_a_missed_scrape_makes_one_block_of_two(steps: list[Step], data: st.Data
 
 
 @given(steps=STEPS, quiet=st.integers(0, 2))
-@settings(CALM, max_examples=50)
+@settings(max_examples=50)
 def test_looks_at_which_one_side_has_nothing_only_make_the_next_block_larger(
     steps: list[Step], quiet: int
 ) -> None:
@@ -187,7 +184,7 @@ def test_looks_at_which_one_side_has_nothing_only_make_the_next_block_larger(
 
 
 @given(steps=st.lists(ONE, min_size=1, max_size=6), lost=st.integers(0, 2), part=st.floats(0.0, 0.99))
-@settings(CALM, max_examples=50)
+@settings(max_examples=50)
 def test_history_that_is_lost_is_no_evidence(steps: list[Step], lost: int, part: float) -> None:
     looks = list(running(steps, START))
     before = told(looks, START)

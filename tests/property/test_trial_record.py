@@ -19,7 +19,6 @@ from agentrollouts.core.sequential.split import Split
 from agentrollouts.core.sequential.success import Success
 from agentrollouts.core.sequential.trial import Criterion, Reading, Sides, Trial, begun, looked
 from tests.property.test_sequential import (
-    CALM,
     CRITERIA,
     ONE,
     SHARES,
@@ -111,7 +110,7 @@ def trials(draw: st.DrawFn) -> tuple[tuple[Criterion, ...], Trial]:
 
 
 @given(trials())
-@settings(CALM, max_examples=40)
+@settings(max_examples=40)
 def test_what_is_written_is_read_to_the_last_bit(drawn: tuple[tuple[Criterion, ...], Trial]) -> None:
     criteria, trial = drawn
     again = read(written(trial), criteria)
@@ -121,7 +120,7 @@ def test_what_is_written_is_read_to_the_last_bit(drawn: tuple[tuple[Criterion, .
 
 
 @given(first=ONE, steps=STEPS, data=st.data())
-@settings(CALM, max_examples=25)
+@settings(max_examples=25)
 def test_going_on_from_the_record_is_going_on(first: Step, steps: list[Step], data: st.DataObject) -> None:
     """Wherever an operator restarts on the way, once or after every look."""
     restarts = data.draw(st.sets(st.integers(0, len(steps))))
@@ -153,7 +152,7 @@ TEXT = written(told(list(running([(gained(7.0), gained(9.0), gained(130.0))] * 3
 
 
 @given(data=st.data())
-@settings(CALM, max_examples=300)
+@settings(max_examples=300)
 def test_damaged_text_is_no_trial(data: st.DataObject) -> None:
     """A character lost, added or changed anywhere, two that changed places, a part that was cut off."""
     text = TEXT
@@ -176,7 +175,6 @@ def test_damaged_text_is_no_trial(data: st.DataObject) -> None:
     assert (read(damaged, CRITERIA) is None) == (damaged != text)
 
 
-@settings(CALM)
 @given(st.text() | st.sampled_from(("null", "{}", "[]", "[" * 100_000, "1", "00000000", "\ud800" * 9)))
 def test_any_other_text_is_no_trial(text: str) -> None:
     assert read(text, CRITERIA) is None
