@@ -58,7 +58,7 @@ def test_what_the_evidence_comes_to(good: int, of: int, verdict: Verdict) -> Non
 def test_a_sentence_has_the_numbers_and_where_the_difference_lies() -> None:
     assert after(200, 200)["success"].reason == (
         "succeeded 100.0% of 200 sessions against 97.0% of 300: +3.0 points [-0.5, +8.0];"
-        " evidence against it 0 of 20, for the next step 5,618 of 2.7"
+        " evidence against it 0 of 20, for the next step 4,901 of 2.7"
     )
 
 

@@ -16,7 +16,7 @@ from math import exp, inf, log
 from typing import NamedTuple
 
 from agentrollouts.core.sequential.evalue import Bet, Pair, log_good, log_worse
-from agentrollouts.core.sequential.memory import REMEMBERED, Memory
+from agentrollouts.core.sequential.memory import REMEMBERED, Memory, failing_part
 from agentrollouts.core.sequential.units import Units
 
 _STEPS = (
@@ -129,7 +129,7 @@ class Confidence(NamedTuple):
     def _logs(self, new: Units, old: Units) -> tuple[Logs, Logs]:
         """The logarithms of a block's e-values, by margin: against "at least" and against "at most"."""
         pair = Pair.of(new, old)
-        sides = (pair, Pair(pair.old_good, pair.old_bad, pair.good, pair.bad))
+        sides = (pair, pair.turned)
         # NB: who is better by more than a margin is better by every smaller one; those needn't be tested any more.
         highest = min(self.above.rejected(SUREST), default=inf)
         lowest = max(self.below.rejected(SUREST), default=-inf)
@@ -147,11 +147,11 @@ class Confidence(NamedTuple):
         bad, worse = self.old.rest(), self.candidate.rest()
         failing = (bad.total + worse.total, bad.squares + worse.squares)
         memory = Memory(self.old.n, self.old.total, *failing)
-        usual = memory.rate
+        usual, part = memory.rate, memory.part
 
         def bet(rate: float) -> Bet:
             rate = min(HIGHEST, max(LOWEST, rate))
-            return Bet(rate, usual, memory.size(1.0 - min(rate, usual)))
+            return Bet(rate, usual, failing_part(part, 1.0 - min(rate, usual)))
 
         known = bet((self.candidate.total + DOUBT * usual) / (self.candidate.n + DOUBT))
         leaps = LEAPS if sessions > self.candidate.n else ()

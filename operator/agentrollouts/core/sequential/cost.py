@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentrollouts.core.sequential.evalue import Pair, log_larger
+from agentrollouts.core.sequential.evalue import Line, Pair, log_larger
 from agentrollouts.core.sequential.measure import Block, Course, Sums
 from agentrollouts.core.sequential.remembered import faded, remembered
 from agentrollouts.core.sequential.success import units
@@ -59,22 +59,19 @@ class Cost:
         """Against "at most ``tolerance`` dearer", with the stake that is best if it is ``rise`` dearer than that."""
         ratio, more = 1.0 + self.tolerance, rise * mean
         centre = min(NEARLY, ratio * mean)
-        spread = (
-            variance * (ratio + rise) ** 2
-            + more * more
-            + ratio * ratio * (block.good.n / block.old_good.n) * variance
-        )
-        stake = block.good.n * more / (spread + centre * more)
-        return log_larger(stake, (centre, 1.0 - centre / ratio), block.good, block.old_bad, ratio=ratio)
+        spread = variance * (ratio + rise) ** 2 + more * more + ratio * ratio * block.sizes * variance
+        line = Line(centre, 1.0 - centre / ratio, more / (spread + centre * more))
+        return log_larger(line, block.good, block.old_bad, ratio=ratio)
 
     def _good(self, mean: float, variance: float, block: Pair) -> float:
         """Against "at least ``margin`` dearer", with the stake that is best if it costs the same."""
         ratio = 1.0 + self.margin
         centre = min(NEARLY, ratio * mean)
         less = centre - mean
-        spread = variance + less * less + ratio * ratio * (block.good.n / block.old_good.n) * variance
-        stake = ratio * block.good.n * less / (spread + (1.0 - centre) * less)
-        return log_larger(stake, (centre / ratio, 1.0 - centre), block.old_good, block.bad, ratio=1.0 / ratio)
+        spread = variance + less * less + ratio * ratio * block.sizes * variance
+        stake = ratio * block.sizes * less / (spread + (1.0 - centre) * less)
+        line = Line(centre / ratio, 1.0 - centre, stake)
+        return log_larger(line, block.old_good, block.bad, ratio=1.0 / ratio)
 
 
 def moments(memory: Sums) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from math import log1p
 from typing import NamedTuple
 
+from agentrollouts.core.sequential.grid import near_ratio
 from agentrollouts.core.sequential.nulls import nearest_null
 from agentrollouts.core.sequential.units import Units
 
@@ -29,6 +30,8 @@ MOST = 0.95
 """Of the largest stake that keeps every factor positive."""
 WIDEST = 0.999
 """Of the margins that are tested. Who allows more than that is held to this, which never promotes more often."""
+KNOWN = 1 << 12
+"""So many sets of lines are kept, the least used go first: to make a line costs ten times as much as to look at one."""
 ROOM = 1e-4
 """By how much a failing unit's size exceeds every rate of failure that it has to explain."""
 
@@ -59,8 +62,8 @@ class Mass(NamedTuple):
         if total <= NOTHING:
             return cls(n, 0.0, 1.0)
         # NB: sums of floats may miss what holds for every set of fractions: total / n <= squares / total <= 1.
-        at = min(1.0, max(squares / total, total / n))
-        return cls(n, total / at, at)
+        at = max(squares / total, total / n)
+        return cls(n, total, 1.0) if at > 1.0 else cls(n, total / at, at)
 
 
 class Pair(NamedTuple):
@@ -70,65 +73,91 @@ class Pair(NamedTuple):
     bad: Mass
     old_good: Mass
     old_bad: Mass
+    sizes: float
+    """The candidate's units for each of the old version's, about; it only chooses stakes."""
 
     @classmethod
     def of(cls, candidate: Units, old: Units) -> Pair:
         """Both sides have units."""
-        return cls(Mass.of(candidate), Mass.of(candidate.rest()), Mass.of(old), Mass.of(old.rest()))
+        sizes = near_ratio(candidate[0] / old[0])
+        return cls(Mass.of(candidate), Mass.of(candidate.rest()), Mass.of(old), Mass.of(old.rest()), sizes)
+
+    @property
+    def turned(self) -> Pair:
+        """With the two versions in each other's place."""
+        return Pair(self.old_good, self.old_bad, self.good, self.bad, 1.0 / self.sizes)
 
 
-def log_larger(
-    stake: float, centres: tuple[float, float], first: Mass, lacking: Mass, *, ratio: float = 1.0
-) -> float:
+class Line(NamedTuple):
+    """A null hypothesis and what is laid against it: the centres m_a and 1 - m_b, and the stake on each a."""
+
+    here: float
+    there: float
+    rate: float
+
+
+IDLE = Line(0.5, 0.5, 0.0)
+"""Nothing laid."""
+
+
+def log_larger(line: Line, first: Mass, lacking: Mass, *, ratio: float = 1.0) -> float:
     """The logarithm of the e-value against "the mean of a is at most ``ratio`` times the mean of b plus a margin".
 
-    ``first`` are the a, ``lacking`` the b by what is missing to 1. ``centres`` are (m_a, 1 - m_b) with m_a = ratio m_b +
-    margin, inside (0, 1). ``stake`` is n_a l, at least 0, and is cut where a factor could reach 0.
+    ``first`` are the a, ``lacking`` the b by what is missing to 1. The line has m_a = ratio m_b + margin, both centres inside
+    (0, 1), and a rate l of at least 0, which is cut where a factor could reach 0.
     """
     # NB: a look lays some hundred bets, so here and below comparisons stand for min() and max(), which cost a call each.
-    here, there = centres
+    here, there, rate = line
     n, weight, at = first
     m, heft, to = lacking
-    rate, other = stake / n, ratio * stake / m
+    other = ratio * rate * n / m
     if rate * here > MOST or other * there > MOST:
-        stake = min(MOST * n / here, MOST * m / (ratio * there))
-        rate, other = stake / n, ratio * stake / m
-    return (
-        (n - weight) * log1p(-rate * here)
-        + weight * log1p(rate * (at - here))
-        + (m - heft) * log1p(-other * there)
-        + heft * log1p(other * (to - there))
-    )
+        rate = min(MOST / here, MOST * m / (ratio * n * there))
+        other = ratio * rate * n / m
+    log_e = (n - weight) * log1p(-rate * here) + (m - heft) * log1p(-other * there)
+    if weight:
+        log_e += weight * log1p(rate * (at - here))
+    if heft:
+        log_e += heft * log1p(other * (to - there))
+    return log_e
 
 
 def log_worse(bet: Bet, tolerance: float, block: Pair) -> float:
     """Against "the candidate succeeds at most ``tolerance`` less often". A large one: take it out."""
-    if bet[0] - bet[1] >= -tolerance:
-        return 0.0  # a bet on the null's side is no bet
-    _, bad, good, _ = block
-    here, there, stake = _null(bet, tolerance, bad[0], good[0])
-    return log_larger(stake, (1.0 - here, there), bad, good)
+    return log_larger(worse_line(bet, tolerance, block.sizes), block.bad, block.old_good)
 
 
 def log_good(bet: Bet, margin: float, block: Pair) -> float:
     """Against "the candidate succeeds at least ``margin`` less often". A large one: let it advance."""
+    return log_larger(good_line(bet, margin, block.sizes), block.good, block.old_bad)
+
+
+def worse_line(bet: Bet, tolerance: float, sizes: float) -> Line:
+    """What ``log_worse`` lays on a block with ``sizes`` of the candidate's units for each of the old version's."""
+    if bet.candidate - bet.old >= -tolerance:
+        return IDLE  # a bet on the null's side is no bet
+    here, there, rate = _null(bet, tolerance, sizes)
+    return Line(1.0 - here, there, rate)
+
+
+def good_line(bet: Bet, margin: float, sizes: float) -> Line:
+    """What ``log_good`` lays on such a block."""
     margin = min(margin, WIDEST)
-    if bet[0] - bet[1] <= -margin:
-        return 0.0
-    good, _, _, bad = block
-    here, there, stake = _null(bet, margin, good[0], bad[0])
-    return log_larger(stake, (here, 1.0 - there), good, bad)
+    if bet.candidate - bet.old <= -margin:
+        return IDLE
+    here, there, rate = _null(bet, margin, sizes)
+    return Line(here, 1.0 - there, rate)
 
 
-def _null(bet: Bet, margin: float, candidates: float, olds: float) -> tuple[float, float, float]:
-    """The nearest null (candidate, old), and the best stake against it, for failing units of the bet's size."""
+def _null(bet: Bet, margin: float, sizes: float) -> tuple[float, float, float]:
+    """The nearest null (candidate, old), and the best stake on a unit against it, for failing units of the bet's size."""
     new, before, size = bet
     least = size - ROOM
     if size < 1.0 and least > margin and least > 1.0 - new and least > 1.0 - before:
         new, before, margin = 1.0 - (1.0 - new) / size, 1.0 - (1.0 - before) / size, margin / size
     else:
         size = 1.0
-    centre = nearest_null(new, before, margin, candidates=candidates, olds=olds)
+    centre = nearest_null(new, before, margin, candidates=sizes, olds=1.0)
     here = centre - margin
-    stake = candidates * abs(new - here) / (here * (1.0 - here) * size)
-    return 1.0 - (1.0 - here) * size, 1.0 - (1.0 - centre) * size, stake
+    rate = abs(new - here) / (here * (1.0 - here) * size)
+    return 1.0 - (1.0 - here) * size, 1.0 - (1.0 - centre) * size, rate

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from agentrollouts.core.sequential.evalue import Bet, Pair, log_good, log_worse
+from agentrollouts.core.sequential.evalue import KNOWN, Bet, Line, Pair, good_line, log_larger, worse_line
+from agentrollouts.core.sequential.grid import near
 from agentrollouts.core.sequential.measure import Block, Course
 from agentrollouts.core.sequential.remembered import faded, rate, remembered
 from agentrollouts.core.sequential.units import Units
@@ -64,7 +66,20 @@ def stepped(
     weights: tuple[float, ...] = WEIGHTS,
 ) -> tuple[Wealth, Wealth]:
     """Wealth (against, in favour) after a block; ``q`` is how often it happened before, ``sides`` are units without it."""
-    pair, usual = Pair.of(*sides), 1.0 - q
-    worse = [log_worse(Bet(1.0 - min(MOST, q + tolerance + rise), usual), tolerance, pair) for rise in rises]
-    good = [log_good(Bet(max(0.02, usual), usual), margin, pair)] if wealth[1] else []
+    pair, q = Pair.of(*sides), near(q)
+    rising = _rising(q, tolerance, pair.sizes, rises)
+    worse = [log_larger(line, pair.bad, pair.old_good) for line in rising]
+    good = [log_larger(_promoting(q, margin, pair.sizes), pair.good, pair.old_bad)] if wealth[1] else []
     return laid(wealth[0], block, weights, worse), grown(wealth[1], good)
+
+
+@lru_cache(maxsize=KNOWN)
+def _rising(q: float, tolerance: float, sizes: float, rises: tuple[float, ...]) -> tuple[Line, ...]:
+    """One line for each rise, by how often it does not happen."""
+    bets = [Bet(1.0 - min(MOST, q + tolerance + rise), 1.0 - q) for rise in rises]
+    return tuple(worse_line(bet, tolerance, sizes) for bet in bets)
+
+
+@lru_cache(maxsize=KNOWN)
+def _promoting(q: float, margin: float, sizes: float) -> Line:
+    return good_line(Bet(max(0.02, 1.0 - q), 1.0 - q), margin, sizes)

@@ -22,6 +22,11 @@ def kept(known: float, new: float) -> float:
     return FADING ** min(1.0, new / PER) if known > REMEMBERED else 1.0
 
 
+def failing_part(part: float, failure_rate: float) -> float:
+    """How much of a unit fails when it fails: ``part`` of it where failures are rare, all of it when everything does."""
+    return part + (1.0 - part) * min(failure_rate, 1.0)
+
+
 class Memory(NamedTuple):
     """Units and successes for the rate; sum and sum of squares of failing fractions for their size."""
 
@@ -42,11 +47,6 @@ class Memory(NamedTuple):
         q = self.rate
         alone = ((self.failing_squares + 2.0) / (self.failing + 2.0) - 1.0 + q) / q
         return min(1.0, max(0.05, alone))
-
-    def size(self, failure_rate: float) -> float:
-        """How much of a unit fails when it fails, at this rate of failure: all of it when everything does."""
-        part = self.part
-        return part + (1.0 - part) * min(failure_rate, 1.0)
 
     def after(self, old: Units, block: float) -> Memory:
         """The memory with the old version's units of a block that had ``block`` units altogether."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from agentrollouts.core.sequential.evalue import Bet, Pair, log_good, log_worse
+from agentrollouts.core.sequential.evalue import KNOWN, Bet, Line, Pair, good_line, log_larger, worse_line
+from agentrollouts.core.sequential.grid import near, near_part
 from agentrollouts.core.sequential.measure import Block, Course
-from agentrollouts.core.sequential.memory import Memory
+from agentrollouts.core.sequential.memory import Memory, failing_part
 from agentrollouts.core.sequential.units import Units
 from agentrollouts.core.sequential.wealth import grown, laid
 
@@ -38,8 +39,12 @@ class Success:
         memory = Memory(**course.memory)
         before, number = units(old), course.blocks + 1
         block = Pair.of(units(candidate), before)
-        worse = [log_worse(bet, self.tolerance, block) for bet in drops(memory, self.tolerance)]
-        good = [log_good(bet, self.margin, block) for bet in self._promoting(memory)]
+        rate, part, sizes = near(memory.rate), near_part(memory.part), block.sizes
+        drops = dropping(rate, part, self.tolerance, sizes)
+        worse = [log_larger(line, block.bad, block.old_good) for line in drops]
+        good = [
+            log_larger(line, block.good, block.old_bad) for line in _promoting(rate, part, self.margin, sizes)
+        ]
         return Course(
             blocks=number,
             against=(laid(course.against[0], number, WEIGHTS, worse),),
@@ -47,23 +52,27 @@ class Success:
             memory=memory.after(before, candidate.n + old.n)._asdict(),
         )
 
-    def _promoting(self, memory: Memory) -> tuple[Bet, ...]:
-        """As good as the old version, with failing sessions of the expected size and whole ones; and half the margin worse."""
-        q = memory.rate
-        size = memory.size(1.0 - q + self.margin)
-        return Bet(q, q, size), Bet(q, q), Bet(max(q - self.margin / 2, NUDGE), q, size)
-
 
 def units(block: Block) -> Units:
     """The sessions of a block by the fraction that succeeded."""
     return Units(block.n, block.sums.get("total", 0.0), block.sums.get("squares", 0.0))
 
 
-def drops(memory: Memory, tolerance: float, sizes: Sequence[float] = DROPS) -> tuple[Bet, ...]:
-    """One bet for each drop."""
-    q, part = memory.rate, memory.part
-    bets = []
-    for drop in sizes:
-        new = min(HIGHEST, max(LOWEST, q - tolerance - drop))
-        bets.append(Bet(new, q, part + (1.0 - part) * (1.0 - new)))
-    return tuple(bets)
+@lru_cache(maxsize=KNOWN)
+def dropping(
+    rate: float, part: float, tolerance: float, sizes: float, drops: tuple[float, ...] = DROPS
+) -> tuple[Line, ...]:
+    """One line for each drop below a ``rate``; ``part`` of a unit fails when it fails, where failures are rare."""
+    lines = []
+    for drop in drops:
+        new = min(HIGHEST, max(LOWEST, rate - tolerance - drop))
+        lines.append(worse_line(Bet(new, rate, failing_part(part, 1.0 - new)), tolerance, sizes))
+    return tuple(lines)
+
+
+@lru_cache(maxsize=KNOWN)
+def _promoting(rate: float, part: float, margin: float, sizes: float) -> tuple[Line, ...]:
+    """As good as the old version, with failing sessions of the expected size and whole ones; and half the margin worse."""
+    size = failing_part(part, 1.0 - rate + margin)
+    bets = Bet(rate, rate, size), Bet(rate, rate), Bet(max(rate - margin / 2, NUDGE), rate, size)
+    return tuple(good_line(bet, margin, sizes) for bet in bets)

@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from agentrollouts.core.sequential.confidence import Confidence
-from agentrollouts.core.sequential.evalue import Pair, log_worse
+from agentrollouts.core.sequential.evalue import Pair, log_larger
+from agentrollouts.core.sequential.grid import near, near_part
 from agentrollouts.core.sequential.limit import Limit
 from agentrollouts.core.sequential.measure import Block, Course, Measure
 from agentrollouts.core.sequential.memory import Memory
 from agentrollouts.core.sequential.split import Split
-from agentrollouts.core.sequential.success import Success, drops, units
+from agentrollouts.core.sequential.success import Success, dropping, units
 from agentrollouts.core.sequential.wealth import won_by
 
 Item = TypeVar("Item")
@@ -196,13 +197,14 @@ def _guarded(trial: Trial, course: Course, block: Sides) -> Trial:
     """
     if trial.apart or min(block.control.n, block.stable.n) < 1.0:
         return trial
-    (bet,) = drops(Memory(**course.memory), 0.0, APART)
+    memory = Memory(**course.memory)
+    rate, part = near(memory.rate), near_part(memory.part)
     pair = Pair.of(units(block.control), units(block.stable))
-    turned = Pair(pair.old_good, pair.old_bad, pair.good, pair.bad)
-    worse, better = (
-        won_by(wealth, log_worse(bet, 0.0, sides))
-        for wealth, bet, sides in zip(trial.alike, (bet, bet), (pair, turned), strict=True)
-    )
+    worse, better = [
+        won_by(wealth, log_larger(line, sides.bad, sides.old_good))
+        for wealth, sides in zip(trial.alike, (pair, pair.turned), strict=True)
+        for line in dropping(rate, part, 0.0, sides.sizes, APART)
+    ]
     return trial._replace(alike=(worse, better), apart=(worse + better) / 2 >= UNLIKE)
 
 

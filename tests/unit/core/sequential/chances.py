@@ -7,7 +7,7 @@ from itertools import product
 from math import prod
 from random import Random
 
-from agentrollouts.core.sequential.evalue import Bet, Mass, Pair, log_good, log_larger, log_worse
+from agentrollouts.core.sequential.evalue import Bet, Line, Mass, Pair, log_good, log_larger, log_worse
 from agentrollouts.core.sequential.measure import Block
 from agentrollouts.core.sequential.units import Units
 
@@ -92,7 +92,8 @@ def larger(
 ) -> float:
     """``log_larger`` of the units themselves; ``centres`` are (m_a, m_b)."""
     here, there = centres
-    return log_larger(stake, (here, 1.0 - there), Mass.of(first), Mass.of(second.rest()), ratio=ratio)
+    line = Line(here, 1.0 - there, stake / first.n)
+    return log_larger(line, Mass.of(first), Mass.of(second.rest()), ratio=ratio)
 
 
 def worse(bet: Bet, tolerance: float, candidate: Units, old: Units) -> float:

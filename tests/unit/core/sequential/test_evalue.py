@@ -103,8 +103,8 @@ def test_a_candidate_worse_by_the_margin_is_not_promoted_by_chance(
 
 def test_on_the_boundary_nothing_is_given_away() -> None:
     """At the nearest null whole units have an expectation of 1 itself, so the proofs above measure against a bound that is met."""
-    whole: Unit = ((0.26, 0.0), (0.74, 1.0))  # the null nearest to the bet
-    sides = ((whole, whole), (whole, whole, whole))
+    whole: Unit = ((0.3, 0.0), (0.7, 1.0))  # the null nearest to the bet
+    sides = ((whole, whole), (whole, whole))
     bet = Bet(0.5, 0.9)
     assert expectation(lambda a, b: worse(bet, 0.0, a, b), sides) == pytest.approx(1.0, abs=1e-12)
 

@@ -10,6 +10,7 @@ import pytest
 from agentrollouts.core.sequential.cost import Cost
 from agentrollouts.core.sequential.evalue import Bet
 from agentrollouts.core.sequential.events import Events
+from agentrollouts.core.sequential.grid import near, near_part, near_ratio
 from agentrollouts.core.sequential.latency import Latency, edges, margins
 from agentrollouts.core.sequential.measure import Block
 from agentrollouts.core.sequential.memory import Memory, kept
@@ -20,6 +21,16 @@ from agentrollouts.core.sequential.wealth import grown, laid
 from tests.unit.core.sequential.chances import good, larger, worse
 
 CLOSE = 1e-9
+
+
+def odds_step(rate: float) -> float:
+    """The rate on the grid: a tenth of the logarithm of its odds."""
+    steps = round(10 * log(rate / (1 - rate)))
+    return 1 / (1 + exp(-steps / 10))
+
+
+def ratio_step(ratio: float) -> float:
+    return exp(round(12 * log(ratio)) / 12)
 
 
 def divergence(p: float, q: float) -> float:
@@ -41,21 +52,21 @@ def bisected(bet: tuple[float, float], margin: float, n: float, k: float) -> flo
 
 def test_whole_units_give_the_likelihood_ratio_of_two_proportions() -> None:
     """Turner, Ly and Grünwald: the bet's likelihood over that of the nearest null, here the pooled rate."""
-    m = (Fraction(12) * Fraction(80, 100) + Fraction(40) * Fraction(97, 100)) / 52
+    m = (Fraction(80, 100) + Fraction(97, 100)) / 2
     e = (Fraction(4, 5) / m) ** 8 * (Fraction(1, 5) / (1 - m)) ** 4
-    e *= (Fraction(97, 100) / m) ** 39 * (Fraction(3, 100) / (1 - m))
-    found = worse(Bet(0.80, 0.97), 0.0, Units(12, 8, 8), Units(40, 39, 39))
+    e *= (Fraction(97, 100) / m) ** 11 * (Fraction(3, 100) / (1 - m))
+    found = worse(Bet(0.80, 0.97), 0.0, Units(12, 8, 8), Units(12, 11, 11))
     assert exp(found) == pytest.approx(float(e), rel=CLOSE)
 
 
 @pytest.mark.parametrize(("log_e", "bet"), [(worse, (0.7, 0.95)), (good, (0.93, 0.95))])
 def test_the_likelihood_ratio_with_a_margin(log_e, bet) -> None:
     """Turner and Grünwald: the same with the nearest pair on the line."""
-    old = bisected(bet, 0.05, 9, 50)
+    old = bisected(bet, 0.05, 1, 1)
     new = old - 0.05
     expected = 7 * log(bet[0] / new) + 2 * log((1 - bet[0]) / (1 - new))
-    expected += 48 * log(bet[1] / old) + 2 * log((1 - bet[1]) / (1 - old))
-    assert log_e(Bet(*bet), 0.05, Units(9, 7, 7), Units(50, 48, 48)) == pytest.approx(expected, rel=CLOSE)
+    expected += 8 * log(bet[1] / old) + log((1 - bet[1]) / (1 - old))
+    assert log_e(Bet(*bet), 0.05, Units(9, 7, 7), Units(9, 8, 8)) == pytest.approx(expected, rel=CLOSE)
 
 
 def g(rate: float, centre: float, n: float, total: float, squares: float) -> float:
@@ -69,7 +80,7 @@ def test_fractions_are_bounded_by_units_at_two_points() -> None:
     size, margin, n, k = 0.4, 0.05, 8.0, 30.0
     bet = Bet(0.75, 0.95, size)
     z = (1 - 0.25 / size, 1 - 0.05 / size)
-    inner = bisected(z, margin / size, n, k)
+    inner = bisected(z, margin / size, ratio_step(n / k), 1)
     new, old = 1 - (1 - inner + margin / size) * size, 1 - (1 - inner) * size
     a = inner - margin / size
     stake = n * (a - z[0]) / (a * (1 - a) * size)
@@ -81,7 +92,7 @@ def test_fractions_are_bounded_by_units_at_two_points() -> None:
 
 def test_a_promotion_counts_successes_of_the_candidate_and_failures_of_the_old_version() -> None:
     size, margin, n, k = 0.5, 0.05, 8.0, 30.0
-    inner = bisected((0.9, 0.9), margin / size, n, k)
+    inner = bisected((0.9, 0.9), margin / size, ratio_step(n / k), 1)
     a = inner - margin / size
     stake = n * (0.9 - a) / (a * (1 - a) * size)
     new, old = 1 - (1 - a) * size, 1 - (1 - inner) * size
@@ -117,7 +128,7 @@ def test_cost_bets_on_each_rise() -> None:
     course = Cost(0.1, 0.3).begun(Block(100.0, {"total": 20.0, "squares": 5.0}))
     m = (20.0 + 1e-5) / (100 + 1e-2)
     v = 5.0 / (100 + 1e-2) - m * m
-    new, old = (4.0, 2.0, 1.2), (20.0, 4.1, 1.0)
+    new, old, sizes = (4.0, 2.0, 1.2), (20.0, 4.1, 1.0), ratio_step(4 / 20)
 
     def rest(n: float, total: float, squares: float) -> tuple[float, float, float]:
         return n, n - total, n - 2 * total + squares
@@ -125,12 +136,13 @@ def test_cost_bets_on_each_rise() -> None:
     against = []
     for rise in (0.1, 0.25, 0.5, 1.0, 2.0, 4.0):
         more = rise * m
-        spread = v * (1.1 + rise) ** 2 + more**2 + 1.1**2 * (4 / 20) * v
+        spread = v * (1.1 + rise) ** 2 + more**2 + 1.1**2 * sizes * v
         rate = min(more / (spread + 1.1 * m * more), 0.95 / (1.1 * m), 0.95 * 20 / 4 / (1.1 * (1 - m)))
         against.append(exp(g(rate, 1.1 * m, *new) + g(1.1 * rate * 4 / 20, 1 - m, *rest(*old))) * 0.7 / 6)
     less = 0.3 * m
-    spread = v + less**2 + 1.3**2 * (4 / 20) * v
-    rate = min(less / (spread + (1 - 1.3 * m) * less), 0.95 / (1 - 1.3 * m), 0.95 * 20 / (1.3 * 4 * m))
+    spread = v + less**2 + 1.3**2 * sizes * v
+    best = less / (spread + (1 - 1.3 * m) * less) * sizes / (4 / 20)
+    rate = min(best, 0.95 / (1 - 1.3 * m), 0.95 * 20 / (1.3 * 4 * m))
     favour = exp(g(rate, 1 - 1.3 * m, *rest(*new)) + g(1.3 * rate * 4 / 20, m, *old))
     names = ("total", "squares")
     after = Cost(0.1, 0.3).folded(
@@ -146,7 +158,8 @@ def test_cost_bets_on_each_rise() -> None:
 def test_success_bets_on_each_drop_and_on_three_ways_to_be_as_good() -> None:
     course = Success().begun(Block(100.0, {"total": 97.0, "squares": 96.0}))
     q = 97.5 / 101
-    alone = ((2.0 + 2.0) / (3.0 + 2.0) - 1 + q) / q
+    alone = round(40 * ((2.0 + 2.0) / (3.0 + 2.0) - 1 + q) / q) / 40
+    q = odds_step(q)
     candidate, old = Units(4, 2.5, 2.25), Units(40, 39, 38.5)
 
     def size(failing: float) -> float:
@@ -169,7 +182,7 @@ def test_success_bets_on_each_drop_and_on_three_ways_to_be_as_good() -> None:
 
 def test_events_bet_on_each_rise() -> None:
     course = Events().begun(Block(100.0, {"total": 2.0}))
-    q = 2.02 / 100.5
+    q = odds_step(2.02 / 100.5)
     new, old = Units.counted(5, 3.0), Units.counted(30, 29.5)
     rises = (0.01, 0.02, 0.04, 0.08, 0.15, 0.40)
     against = [exp(worse(Bet(1 - q - 0.01 - rise, 1 - q), 0.01, new, old)) for rise in rises]
@@ -215,6 +228,7 @@ def test_latency_bets_at_each_edge_on_what_lies_above_it() -> None:
         above, within = above_each[edge], above_each[before] - above_each[edge]
         tolerance, margin = within * log(1.1) / log(2), within * log(1.3) / log(2)
         sides = Units.counted(5, candidate[edge]), Units.counted(30, old[edge])
+        above = odds_step(above)
         bets = [
             Bet(1 - min(0.995, above + tolerance + rise), 1 - above)
             for rise in (0.02, 0.04, 0.08, 0.15, 0.30, 0.50)
@@ -241,6 +255,15 @@ def test_stakes_are_laid_over_the_blocks() -> None:
     total = sum(sum(laid((0.0,), block, (1.0,), (0.0,))) for block in range(1, 10_001))
     assert total == pytest.approx(0.9 - 0.2 / 10_000)
     assert grown((0.5, 2.0), logs) == pytest.approx((1.5, 1.0))
+
+
+def test_a_grid_is_fine_where_rates_are_close_to_an_end() -> None:
+    assert near(0.5) == 0.5
+    assert near(0.97) == pytest.approx(odds_step(0.97), rel=CLOSE)
+    assert max(abs(near(p) / p - 1) for p in (0.002, 0.0123, 0.05, 0.2)) < 0.05
+    assert max(abs((1 - near(p)) / (1 - p) - 1) for p in (0.95, 0.97, 0.995)) < 0.05
+    assert max(abs(near_ratio(r) / r - 1) for r in (1e-7, 0.05, 1.0, 3.3, 1e7)) < 0.05
+    assert [near_part(part) for part in (0.001, 0.5, 0.51, 0.99, 1.0)] == [0.025, 0.5, 0.5, 1.0, 1.0]
 
 
 def test_memory_fades_once_it_is_full() -> None:
