@@ -13,6 +13,7 @@ from agentrollouts_kit.counting import SLOT_FREE, Change
 from agentrollouts_kit.layout import Layout
 from agentrollouts_kit.vocabulary import (
     CLOSE_REASONS,
+    COST_CAPS,
     DURATION_EDGES,
     EVENTS,
     OUTCOMES,
@@ -38,9 +39,13 @@ def close_session(change: Change, layout: Layout, slot: int, *, cohort: int, rea
     _add_with_square(
         change, base + cells.success_fraction, base + cells.success_squares, outcomes[SUCCESS] / tasks
     )
-    _add_with_square(
-        change, base + cells.cost_fraction, base + cells.cost_squares, held[own.cost_fraction] / tasks
-    )
+    for cap in range(COST_CAPS):
+        _add_with_square(
+            change,
+            base + cells.cost_fractions + cap,
+            base + cells.cost_squares + cap,
+            held[own.cost_fractions + cap] / tasks,
+        )
     _add_with_square(
         change,
         base + cells.llm_calls_fraction,

@@ -14,7 +14,7 @@ from agentrollouts_kit.vocabulary import DURATION_EDGES, FAILURE, LENGTH_EDGES
 SLOT_FREE, SLOT_OPEN, SLOT_CLOSING = 0.0, 1.0, 2.0
 UNFINISHED = float("inf")
 """The duration of a task that never ended: above every edge."""
-_NO_CAPS = Caps(cost_usd=1.0, llm_calls=1.0)
+_NO_CAPS = Caps(cost_usd=(), llm_calls=1.0)
 
 
 class Change:
@@ -71,7 +71,8 @@ def add_task_to_session(
     cells = layout.session
     change.add(slot + cells.running, -1)
     change.add(slot + cells.outcomes + outcome, 1)
-    change.add(slot + cells.cost_fraction, min(tally.cost_usd, caps.cost_usd) / caps.cost_usd)
+    for index, cap in enumerate(caps.cost_usd):
+        change.add(slot + cells.cost_fractions + index, min(tally.cost_usd, cap) / cap)
     change.add(slot + cells.llm_calls_fraction, min(tally.llm_calls, caps.llm_calls) / caps.llm_calls)
     change.add(slot + cells.durations + bisect_left(DURATION_EDGES, seconds), 1)
     for (tool, _), calls in tuple(tally.tool_calls.items()):

@@ -76,6 +76,7 @@ class Exposition:
         self._counters = (
             *_task_counters(layout.counters, tools),
             *_session_counters(layout.counters, tools),
+            *_capped_counters(layout.counters, caps),
             *_score_counters(layout.counters, scores),
         )
         self._histograms = _histograms(layout.counters)
@@ -88,7 +89,8 @@ class Exposition:
         for histogram in self._histograms:
             yield self._histogram(histogram, cells)
         yield self._gauge("agent_build_info", "Always 1; which version this process runs.", 1)
-        yield self._gauge("agent_cost_cap_usd", "The cap of the capped cost of a task.", self._caps.cost_usd)
+        largest, *_ = self._caps.cost_usd
+        yield self._gauge("agent_cost_cap_usd", "The largest cap of the cost of a task.", largest)
         yield self._gauge(
             "agent_llm_calls_cap",
             "The cap of a task's calls of language models in the session's fraction.",
@@ -175,12 +177,6 @@ def _session_counters(cells: CounterCells, tools: tuple[str, ...]) -> tuple[_Cou
             _single(OUTCOMES),
         ),
         _Counter(
-            "agent_session_capped_cost_fraction",
-            "Sum over closed sessions of their tasks' mean of min(cost, cap) / cap.",
-            cells.cost_fraction,
-        ),
-        _Counter("agent_session_capped_cost_fraction_squares", "The same, squared.", cells.cost_squares),
-        _Counter(
             "agent_session_latency_fraction",
             f"{part} tasks that took at most `le` seconds.",
             cells.latency_fractions,
@@ -196,6 +192,26 @@ def _session_counters(cells: CounterCells, tools: tuple[str, ...]) -> tuple[_Cou
             cells.event_fractions,
             ("event",),
             _single(EVENTS),
+        ),
+    )
+
+
+def _capped_counters(cells: CounterCells, caps: Caps) -> tuple[_Counter, ...]:
+    dollars = _single([f"{cap:g}" for cap in caps.cost_usd])
+    return (
+        _Counter(
+            "agent_session_capped_cost_fraction",
+            "Sum over closed sessions of their tasks' mean of min(cost, cap) / cap, for each cap in US dollars.",
+            cells.cost_fractions,
+            ("cap",),
+            dollars,
+        ),
+        _Counter(
+            "agent_session_capped_cost_fraction_squares",
+            "The same, squared.",
+            cells.cost_squares,
+            ("cap",),
+            dollars,
         ),
         _Counter(
             "agent_session_llm_calls_fraction",

@@ -12,6 +12,7 @@ from agentrollouts_kit.vocabulary import (
     CALL_OUTCOMES,
     CLOSE_REASONS,
     COHORTS,
+    COST_CAPS,
     DIRECTIONS,
     DURATION_EDGES,
     EVENTS,
@@ -54,7 +55,7 @@ class CounterCells:
     success_fraction: int
     success_squares: int
     outcome_fractions: int
-    cost_fraction: int
+    cost_fractions: int
     cost_squares: int
     latency_fractions: int
     tool_fractions: int
@@ -79,7 +80,7 @@ class SessionCells:
     last: int
     running: int
     outcomes: int
-    cost_fraction: int
+    cost_fractions: int
     durations: int
     tool_calls: int
     events: int
@@ -154,8 +155,8 @@ def _counter_cells(tools: int, scores: int) -> CounterCells:
         success_fraction=take(),
         success_squares=take(),
         outcome_fractions=take(len(OUTCOMES)),
-        cost_fraction=take(),
-        cost_squares=take(),
+        cost_fractions=take(COST_CAPS),
+        cost_squares=take(COST_CAPS),
         latency_fractions=take(len(DURATION_EDGES) + 1),
         tool_fractions=take(tools + 2),
         event_fractions=take(len(EVENTS)),
@@ -180,7 +181,7 @@ def _session_cells(tools: int, scores: int) -> SessionCells:
         last=take(),
         running=take(),
         outcomes=take(len(OUTCOMES)),
-        cost_fraction=take(),
+        cost_fractions=take(COST_CAPS),
         durations=take(len(DURATION_EDGES) + 1),
         tool_calls=take(tools + 1),
         events=take(len(EVENTS)),

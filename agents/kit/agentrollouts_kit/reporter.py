@@ -53,7 +53,7 @@ class Reporter:
         self._tool_index = {tool: index for index, tool in enumerate(tools)}
         self._score_index = {score: index for index, score in enumerate(scores)}
         self._layout = Layout.of(tools=len(tools), scores=len(scores), slots=self.settings.max_open_sessions)
-        self._caps = Caps(cost_usd=self.settings.cost_cap_usd, llm_calls=self.settings.llm_calls_cap)
+        self._caps = Caps(cost_usd=self.settings.cost_caps, llm_calls=self.settings.llm_calls_cap)
         self._exposition = Exposition(
             identity=self.identity, tools=tools, scores=scores, layout=self._layout, caps=self._caps
         )

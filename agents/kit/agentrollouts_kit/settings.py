@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from agentrollouts_kit.vocabulary import OTHER_TOOL, OUTCOMES, WITHOUT_TOOL, Outcome
+from agentrollouts_kit.vocabulary import COST_CAPS, OTHER_TOOL, OUTCOMES, WITHOUT_TOOL, Outcome
 
 MAX_TOOLS = 64
 """Each declared tool is 12 series and some cells in every session slot, so their number is bounded."""
@@ -39,7 +39,8 @@ class Settings:
     """How one process reports. Seconds and US dollars throughout.
 
     `state_dir` empty keeps everything in memory: counts then start at zero with every restart of the process.
-    `cost_cap_usd` is what a task's cost is divided by (and cut at 1) in the per-session cost fraction.
+    `cost_cap_usd` is what a task's cost is divided by (and cut at 1) in the per-session cost fraction; `cost_caps` are all
+    such caps.
     `llm_calls_cap` is the same for its calls of language models.
     `drain_seconds` is how long a stopping process waits for a last scrape; without a `pod_name` only if it was ever
     scraped, so that stopping an agent on a laptop takes no time.
@@ -50,7 +51,7 @@ class Settings:
     scores: tuple[str, ...] = ()
     state_dir: str = ""
     metrics_port: int = 9464
-    session_idle_seconds: float = 1800.0
+    session_idle_seconds: float = 600.0
     session_max_seconds: float = 3600.0
     max_open_sessions: int = 10_000
     cost_cap_usd: float = 1.0
@@ -74,6 +75,19 @@ class Settings:
             )
         _check_tools(self.tools)
         _check_scores(self.scores)
+
+    @property
+    def cost_caps(self) -> tuple[float, ...]:
+        """The cap, and below it 3, 1, 0.3, 0.1 dollars and so on: the same ones whatever the largest is.
+
+        So versions whose largest caps differ have caps in common, and one of them fits what a task costs.
+        """
+        rungs: list[float] = []
+        power = math.ceil(math.log10(self.cost_cap_usd))
+        while len(rungs) < COST_CAPS - 1:
+            rungs += [rung for digit in (3, 1) if (rung := float(f"{digit}e{power}")) < self.cost_cap_usd]
+            power -= 1
+        return (self.cost_cap_usd, *rungs[: COST_CAPS - 1])
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ, /, **overrides: Any) -> Settings:

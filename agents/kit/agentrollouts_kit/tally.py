@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 
 class Caps(NamedTuple):
-    """What a task's cost and calls of language models are cut at and divided by, which makes each a fraction."""
+    """What a task's cost and calls of language models are cut at and divided by, which makes each a fraction.
 
-    cost_usd: float
+    Cost has `COST_CAPS` of them, the largest first.
+    """
+
+    cost_usd: tuple[float, ...]
     llm_calls: float
 
 

@@ -28,6 +28,9 @@ DURATION_EDGES: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 LENGTH_EDGES: Final = (50.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 """Upper edges of a task's response in characters; one more bucket follows."""
 
+COST_CAPS: Final = 7
+"""How many caps a task's cost is cut at: what fits an agent is only known from what its tasks cost."""
+
 NO_COHORT: Final = COHORTS.index("none")
 FAILURE: Final = OUTCOMES.index("failure")
 SUCCESS: Final = OUTCOMES.index("success")

@@ -16,6 +16,7 @@ from agentrollouts.api.scalars import FULL
 from agentrollouts.core import counters
 from agentrollouts.core.checks.events import SOURCES
 from agentrollouts.core.evidence import CounterQuery
+from agentrollouts.core.sequential.capped import CappedCost, named
 from agentrollouts.core.sequential.cost import Cost
 from agentrollouts.core.sequential.events import Events
 from agentrollouts.core.sequential.latency import Latency
@@ -41,6 +42,7 @@ class Counted:
     total: Series
     squares: Series | None = None
     rest: bool = False
+    needs = ""
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -64,6 +66,7 @@ class Spread:
 
     n: CounterQuery
     parts: CounterQuery
+    needs = ""
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -77,6 +80,31 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Capped:
+    """Sums and sums of squares of a fraction for each cap that it is cut at."""
+
+    n: CounterQuery
+    totals: CounterQuery
+    squares: CounterQuery
+    needs = "by cap in US dollars"
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """What it reads."""
+        return ((self.n, ""), (self.totals, ""), (self.squares, ""))
+
+    def read(self, index: Index) -> Block | None:
+        """The sums; None where a counter isn't reported, or not by cap."""
+        n, totals, squares = (index.get(query.metric) for query in (self.n, self.totals, self.squares))
+        if n is None or not totals or not squares:
+            return None
+        try:
+            return Block(sum(n.values()), named(totals, squares))
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class Above:
     """The part of the tasks above the first edge of a histogram at or beyond so many seconds.
 
@@ -86,6 +114,7 @@ class Above:
     n: CounterQuery
     parts: CounterQuery
     seconds: float
+    needs = "with a finite edge"
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -107,7 +136,7 @@ class Rule(NamedTuple):
     """One thing a check tests."""
 
     measure: Measure
-    source: Counted | Spread | Above
+    source: Counted | Spread | Above | Capped
     what: str
     """For people: what is counted."""
     holds: bool = False
@@ -128,7 +157,7 @@ class Rule(NamedTuple):
         if self.source.read(index) is not None:
             return ""
         missing = [_written(one) for one in self.source.series if _amount(index, one) is None]
-        return missing[0] if missing else f"{_written(self.source.series[-1])} with a finite edge"
+        return missing[0] if missing else f"{_written(self.source.series[-1])} {self.source.needs}"
 
 
 def rules(check: CheckSpec, applies: Effective) -> tuple[Rule, ...]:
@@ -176,12 +205,9 @@ def _failures(spec: kinds.FailureRateSpec, applies: Effective) -> tuple[Rule, ..
 
 
 def _cost(spec: kinds.CostSpec, applies: Effective) -> tuple[Rule, ...]:
-    source = Counted(_CLOSED, (counters.SESSION_COST, ""), (counters.SESSION_COST_SQUARES, ""))
-    return (Rule(_dearer(spec, spec.max_increase), source, "mean cost"),)
-
-
-def _dearer(spec: kinds.Allowed, most: int) -> Cost:
-    return Cost(_share(kinds.tolerated(spec, most)), _share(most))
+    source = Capped(counters.SESSIONS, counters.SESSION_COST, counters.SESSION_COST_SQUARES)
+    most = spec.max_increase
+    return (Rule(CappedCost(_share(kinds.tolerated(spec, most)), _share(most)), source, "mean cost"),)
 
 
 def _latency(spec: kinds.LatencySpec, applies: Effective) -> tuple[Rule, ...]:
@@ -228,7 +254,9 @@ def _mix(spec: sessions.ToolMixSpec, applies: Effective) -> tuple[Rule, ...]:
 
 def _llm_calls(spec: sessions.LlmCallsSpec, applies: Effective) -> tuple[Rule, ...]:
     source = Counted(_CLOSED, (counters.SESSION_LLM_CALLS, ""), (counters.SESSION_LLM_CALLS_SQUARES, ""))
-    return (Rule(_dearer(spec, spec.max_increase), source, "mean number of model calls"),)
+    most = spec.max_increase
+    measure = Cost(_share(kinds.tolerated(spec, most)), _share(most))
+    return (Rule(measure, source, "mean number of model calls"),)
 
 
 def _score(spec: sessions.ScoreSpec, applies: Effective) -> tuple[Rule, ...]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from agentrollouts.core.checks.result import percent
 from agentrollouts.core.criteria import Rule
+from agentrollouts.core.sequential import capped
+from agentrollouts.core.sequential.capped import CappedCost
 from agentrollouts.core.sequential.confidence import Confidence
 from agentrollouts.core.sequential.cost import Cost
 from agentrollouts.core.sequential.latency import ENOUGH, Latency, edges
@@ -35,6 +37,8 @@ def told(
             return f"{rule.what} {percent(moved)} apart over {_sessions(new, old)}, tolerated {percent(tolerance)}"
         case Latency():
             return _slower(new, old, course)
+        case CappedCost():
+            return _dearer_in_dollars(rule.what, new, old, course)
         case Cost():
             return _dearer(rule.what, new, old)
         case _:
@@ -69,18 +73,34 @@ def _interval(confidence: Confidence | None) -> str:
 
 def _dearer(what: str, new: Block, old: Block) -> str:
     mean, usual = _mean(new), _mean(old)
-    change = f"{_signed((mean / usual - 1.0) * 100)}%" if usual > 0.0 else "the old version has none"
     part = f"{_figures(mean * 100)}% of the cap against {_figures(usual * 100)}%"
-    return f"{what} {part}, over {_sessions(new, old)}: {change}"
+    return f"{what} {part}, over {_sessions(new, old)}: {_change(mean, usual)}"
+
+
+def _dearer_in_dollars(what: str, new: Block, old: Block, course: Course) -> str:
+    cap = capped.settled(course)
+    if cap is None:
+        return _unsettled("cost", course, capped.ENOUGH)
+    mean, usual = (_mean(capped.narrowed(side, cap)) for side in (new, old))
+    part = (
+        f"${_figures(mean * float(cap))} a task against ${_figures(usual * float(cap))}, each cut at ${cap}"
+    )
+    return f"{what} {part}, over {_sessions(new, old)}: {_change(mean, usual)}"
+
+
+def _change(mean: float, usual: float) -> str:
+    return f"{_signed((mean / usual - 1.0) * 100)}%" if usual > 0.0 else "the old version has none"
+
+
+def _unsettled(what: str, course: Course, enough: float) -> str:
+    known = min(course.memory["n"], enough)
+    return f"{what} can be judged from {enough:.0f} sessions of the old version on, {known:.0f} are known"
 
 
 def _slower(new: Block, old: Block, course: Course) -> str:
     """The edge with the largest excess over what is tolerated there."""
     if not course.fixed:
-        known = min(course.memory["n"], ENOUGH)
-        return (
-            f"latency can be judged from {ENOUGH:.0f} sessions of the old version on, {known:.0f} are known"
-        )
+        return _unsettled("latency", course, ENOUGH)
     excess = {
         edge: (_above(new, edge) - _above(old, edge)) - course.fixed[edge]
         for edge in edges(course.fixed)

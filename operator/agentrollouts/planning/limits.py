@@ -176,8 +176,8 @@ def _about_cost(spec: RolloutSpec, each: Prospect, world: World) -> Iterator[str
     of_cost = {check.name for check in spec.analysis.effective.checks if check.cost is not None}
     if slowest in of_cost and world.cost < LOW and is_sequential(spec):
         yield (
-            f"{slowest} holds longest, and a task costs {world.cost * 100:.2g}% of the cap: lower the agents'"
-            " AGENT_COST_CAP_USD to what a dear task costs, and less evidence is needed"
+            f"{slowest} holds longest, and a task costs {world.cost * 100:.2g}% of the cap: agents report several caps"
+            " below AGENT_COST_CAP_USD; lower it until one of them is near what a dear task costs"
         )
 
 

@@ -12,6 +12,8 @@ from agentrollouts.core.counters import (
     TASKS,
 )
 from agentrollouts.core.evidence import Totals, sum_of
+from agentrollouts.core.sequential.capped import fitting, named, narrowed
+from agentrollouts.core.sequential.measure import NONE, Block
 
 QUERIES = (SESSIONS, TASKS, SESSION_SUCCESS, SESSION_SUCCESS_SQUARES, SESSION_COST)
 """The counters it takes."""
@@ -45,5 +47,17 @@ def measured(totals: Totals, minutes: float) -> Measured | None:
     correlation = 0.0
     if tasks > 1 and single > 0.0:
         correlation = min(1.0, max(0.0, (variance / single - 1.0 / tasks) / (1.0 - 1.0 / tasks)))
-    cost = min(DEAREST, max(0.0, sum_of(totals, SESSION_COST.metric) / sessions))
+    cost = min(DEAREST, max(0.0, _cost(totals, sessions)))
     return Measured(sessions / minutes, mean, min(50, tasks), correlation, cost)
+
+
+def _cost(totals: Totals, sessions: float) -> float:
+    """The mean as a part of the cap that a trial would settle on."""
+    sums = {
+        cell.value: amount
+        for cell, amount in totals.items()
+        if cell.metric == SESSION_COST.metric and cell.value
+    }
+    known = Block(sessions, named(sums, sums)) if sums else Block(sessions, NONE)
+    cap = fitting(known)
+    return 0.0 if cap is None else narrowed(known, cap).sums["total"] / sessions

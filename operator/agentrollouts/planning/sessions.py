@@ -21,6 +21,8 @@ from agentrollouts.core.trials import is_sequential, rules_of
 
 EDGES = (0.5, 1.0, 2.5, 5.0)
 """Upper edges in seconds of the histogram, some of those that agents report."""
+CAP = "1"
+"""The one cap in dollars that a synthetic agent reports; costs are given as parts of it."""
 DOLLARS = 0.01
 """Mean cost of a task where no limit is given."""
 CALLS = 2.0
@@ -117,9 +119,8 @@ def _kit(session: Session) -> Iterator[tuple[Cell, float]]:
         counters.SESSION_OUTCOMES, success=success, failure=1.0 - success, refused=0, escalated=0
     )
     yield from _squared(counters.SESSION_SUCCESS, counters.SESSION_SUCCESS_SQUARES, success)
-    yield from _squared(
-        counters.SESSION_COST, counters.SESSION_COST_SQUARES, min(1.0, shape.cost * session.cost)
-    )
+    cost = min(1.0, shape.cost * session.cost)
+    yield from _squared(counters.SESSION_COST, counters.SESSION_COST_SQUARES, cost, CAP)
     yield from _squared(counters.SESSION_LLM_CALLS, counters.SESSION_LLM_CALLS_SQUARES, shape.llm_calls)
     yield from _buckets(counters.SESSION_LATENCY, shape.seconds, 1)
     yield _cell(counters.SESSION_TOOLS, SEARCH), shape.search
@@ -131,9 +132,11 @@ def _labelled(query: CounterQuery, **amounts: float) -> Iterator[tuple[Cell, flo
     return ((_cell(query, value), float(amount)) for value, amount in amounts.items())
 
 
-def _squared(total: CounterQuery, squares: CounterQuery, value: float) -> Iterator[tuple[Cell, float]]:
-    yield _cell(total), value
-    yield _cell(squares), value * value
+def _squared(
+    total: CounterQuery, squares: CounterQuery, value: float, label: str = ""
+) -> Iterator[tuple[Cell, float]]:
+    yield _cell(total, label), value
+    yield _cell(squares, label), value * value
 
 
 def _buckets(query: CounterQuery, seconds: float, n: int) -> Iterator[tuple[Cell, float]]:

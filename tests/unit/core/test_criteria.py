@@ -11,6 +11,7 @@ from agentrollouts.api.presets import PRESETS, Effective
 from agentrollouts.core.checks.events import SOURCES
 from agentrollouts.core.counters import KIT
 from agentrollouts.core.criteria import Index, Rule, rules
+from agentrollouts.core.sequential.capped import CappedCost
 from agentrollouts.core.sequential.cost import Cost
 from agentrollouts.core.sequential.events import Events
 from agentrollouts.core.sequential.latency import Latency
@@ -31,8 +32,8 @@ INDEX: Index = {
         "escalated": 0.5,
     },
     "agent_session_event_fraction_total": {"tool_failure": 3.0, "thumbs_down": 4.0, "takeover": 0.0},
-    "agent_session_capped_cost_fraction_total": {"": 4.0},
-    "agent_session_capped_cost_fraction_squares_total": {"": 0.5},
+    "agent_session_capped_cost_fraction_total": {"1": 4.0, "0.3": 12.0},
+    "agent_session_capped_cost_fraction_squares_total": {"1": 0.5, "0.3": 5.0},
     "agent_session_llm_calls_fraction_total": {"": 8.0},
     "agent_session_llm_calls_fraction_squares_total": {"": 2.0},
     "agent_session_latency_fraction_total": {"1": 20.0, "2.5": 36.0, "5": 39.0, "+Inf": 40.0},
@@ -43,6 +44,9 @@ INDEX: Index = {
     "bad_total": {"": 3.0},
     "all_total": {"": 50.0},
 }
+
+
+CAPPED = Block(40, {"total 1": 4.0, "total 0.3": 12.0, "squares 1": 0.5, "squares 0.3": 5.0})
 
 
 def of(
@@ -62,8 +66,8 @@ def block(n: float, total: float, squares: float | None = None) -> Block:
         ("successRate", {"maxDrop": "8%", "tolerance": "2%"}, [Success(0.02, 0.08)], [block(40, 36, 35)]),
         ("successRate", {"min": "90%"}, [Success(0.0, 0.05), Limit(0.1)], [block(40, 36, 35), block(40, 4)]),
         ("failureRate", {"max": "3%"}, [Limit(0.03)], [block(40, 1.5)]),
-        ("cost", {}, [Cost(0.1, 0.3)], [block(40, 4, 0.5)]),
-        ("cost", {"maxIncrease": "5%"}, [Cost(0.05, 0.05)], [block(40, 4, 0.5)]),
+        ("cost", {}, [CappedCost(0.1, 0.3)], [CAPPED]),
+        ("cost", {"maxIncrease": "5%"}, [CappedCost(0.05, 0.05)], [CAPPED]),
         ("latency", {}, [Latency(0.1, 0.3)], [Block(40, INDEX["agent_session_latency_fraction_total"])]),
         ("latencyQuantile", {"quantile": "95%", "max": "2s"}, [Limit(0.05)], [block(40, 4)]),
         ("latencyQuantile", {"quantile": "99%", "max": "5s"}, [Limit(0.01)], [block(40, 1)]),

@@ -11,7 +11,7 @@ from agentrollouts.api.rollout import RolloutSpec, TrialStatus
 from agentrollouts.core.decision import Hold, Start
 from agentrollouts.core.evidence import Arm
 from agentrollouts.core.plan import PatchRolloutStatus
-from agentrollouts.core.sequential.cost import Cost
+from agentrollouts.core.sequential.capped import CappedCost
 from agentrollouts.core.sequential.success import Success
 from agentrollouts.core.trials import CHECKPOINT, Terms, advanced, lacking, recorded, resumed, terms_of
 from tests.builders import START, UNAVAILABLE, installed, later, look, spec, step, version
@@ -41,7 +41,7 @@ class TestTerms:
             ("success", 0.375),
             ("cost", 0.25),
         ]
-        assert [type(c.measure) for c in found.criteria][::2] == [Success, Cost]
+        assert [type(c.measure) for c in found.criteria][::2] == [Success, CappedCost]
 
     @pytest.mark.parametrize("preset", ["default", "strict", "lowTraffic", "seed"])
     def test_the_weights_of_every_preset_sum_to_one(self, preset: str) -> None:

@@ -234,7 +234,7 @@ def test_the_numbers_are_for_people() -> None:
         assert "-0.0" not in reason
         assert "+0.0" not in reason
     assert "over a million of 25," in after(0, 3_000, SUCCESS, COST)["success"].reason
-    assert "mean cost 2% of the cap against 2%, over 300 sessions against 300: 0.0%" in (
+    assert "mean cost $0.02 a task against $0.02, each cut at $0.1, over 300 sessions against 300: 0.0%" in (
         after(291, 300, COST)["cost"].reason
     )
 
@@ -243,10 +243,11 @@ def test_a_little_cost_is_still_a_number() -> None:
     one = tried(COST)
     for arm, n in ((STABLE, 300), (CANDIDATE, 50)):
         cells = closed(n)
-        cells[Cell("agent_session_capped_cost_fraction_total")] = n * 1.23456e-6
-        cells[Cell("agent_session_capped_cost_fraction_squares_total")] = n * 2e-12
+        for cap in (1.0, 0.1):
+            cells[Cell("agent_session_capped_cost_fraction_total", f"{cap:g}")] = n * 1.23456e-6 / cap
+            cells[Cell("agent_session_capped_cost_fraction_squares_total", f"{cap:g}")] = n * 2e-12 / cap**2
         one.totals[arm] = cells
-    assert "mean cost 0.000123% of the cap against 0.000123%" in results(one)["cost"].reason
+    assert "mean cost $0.00000123 a task against $0.00000123," in results(one)["cost"].reason
 
 
 @pytest.mark.parametrize(("dollars", "verdict"), [(0.02, Verdict.PASS), (0.03, Verdict.WARN)])

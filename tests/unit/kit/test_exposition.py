@@ -18,6 +18,7 @@ DURATIONS = {"0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "30.0", "60.0", 
 LENGTHS = {"50.0", "200.0", "500.0", "1000.0", "2000.0", "5000.0", "+Inf"}
 TOOLS = {"lookup", "refund", "other"}
 SCORES = {"toxicity", "similarity"}
+CAPS = {"1", "0.3", "0.1", "0.03", "0.01", "0.003", "0.001"}
 FEEDBACK = {"thumbs_down", "regenerate", "takeover"}
 EVENTS = {"tool_failure", "intervention", "checkpoint", "destructive_rollback"} | FEEDBACK
 
@@ -42,8 +43,8 @@ FAMILIES: dict[str, dict[str, set[str]]] = {
     "agent_session_success_fraction_total": {},
     "agent_session_success_fraction_squares_total": {},
     "agent_session_outcome_fraction_total": {"outcome": OUTCOMES},
-    "agent_session_capped_cost_fraction_total": {},
-    "agent_session_capped_cost_fraction_squares_total": {},
+    "agent_session_capped_cost_fraction_total": {"cap": CAPS},
+    "agent_session_capped_cost_fraction_squares_total": {"cap": CAPS},
     "agent_session_latency_fraction_total": {"le": DURATIONS},
     "agent_session_tool_fraction_total": {"tool": TOOLS | {"none"}},
     "agent_session_event_fraction_total": {"event": EVENTS},
@@ -136,7 +137,7 @@ def test_the_cost_cap_is_told_and_used(
         t.add_cost(cost)
     reading = Reading.of(reporter)
     assert reading("agent_cost_cap_usd") == cap
-    assert reading("agent_session_capped_cost_fraction_total") == fraction
+    assert reading("agent_session_capped_cost_fraction_total", cap=f"{cap:g}") == fraction
 
 
 @pytest.mark.parametrize(("calls", "cap", "fraction"), [(3, 12, 0.25), (40, 12, 1.0), (0, 12, 0.0)])

@@ -92,7 +92,7 @@ def test_feedback_after_the_session_closed_is_not_counted(
 ) -> None:
     in_request("candidate", "ann")
     run(reporter)
-    clock.now += 1800
+    clock.now += 600
     assert not reporter.feedback("ann", "thumbs_down")
     run(reporter)
     reporter.close_session()
@@ -107,7 +107,7 @@ def test_feedback_after_the_session_closed_is_not_counted(
 def test_feedback_keeps_no_session_open(reporter: Reporter, clock: Any, in_request: Enter) -> None:
     in_request("candidate", "ann")
     run(reporter)
-    clock.now += 1799
+    clock.now += 599
     assert reporter.feedback("ann", "thumbs_down")
     clock.now += 1
     reading = Reading.of(reporter)

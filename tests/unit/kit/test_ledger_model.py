@@ -21,7 +21,7 @@ from agentrollouts_kit.vocabulary import EVENTS, FEEDBACK, FIRST_FEEDBACK, OUTCO
 IDLE, OLDEST, SLOTS = 30.0, 100.0, 4
 TOOLS, SCORES = ("lookup",), ("similarity",)
 LAYOUT = Layout.of(tools=len(TOOLS), scores=len(SCORES), slots=SLOTS)
-CAPS = Caps(cost_usd=1.0, llm_calls=4.0)
+CAPS = Caps(cost_usd=(1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001), llm_calls=4.0)
 COHORTS = ("candidate", "stable", "control", "none")
 
 

@@ -16,6 +16,7 @@ from tests.kit.reading import Reading
 
 SCORES = ("toxicity", "similarity")
 COST_CAP, CALLS_CAP = 2.0, 5
+COST_CAPS = (2.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,12 @@ def expected_sums(sessions: list[list[Plan]]) -> dict[tuple[str, str], float]:
             sums["agent_session_event_fraction_total", event] += share
         means = {
             "agent_session_success_fraction": [float(t.outcome == "success") for t in tasks],
-            "agent_session_capped_cost_fraction": [min(t.cost, COST_CAP) / COST_CAP for t in tasks],
             "agent_session_llm_calls_fraction": [min(sum(t.calls), CALLS_CAP) / CALLS_CAP for t in tasks],
         }
+        for cap in COST_CAPS:
+            fraction = mean([min(t.cost, cap) / cap for t in tasks]) or 0.0
+            sums["agent_session_capped_cost_fraction_total", f"{cap:g}"] += fraction
+            sums["agent_session_capped_cost_fraction_squares_total", f"{cap:g}"] += fraction**2
         for name, values in means.items():
             sums[f"{name}_total", ""] += sum(values) / len(values)
             sums[f"{name}_squares_total", ""] += (sum(values) / len(values)) ** 2
@@ -106,7 +110,7 @@ def test_the_sums_are_those_of_a_naive_computation(sequence: list[Plan]) -> None
     for number, cohort in enumerate(COHORTS):
         expected = expected_sums([tasks for (place, _), tasks in sessions.items() if place == number])
         found = {
-            (s.name, s.labels.get("event", s.labels.get("score", ""))): s.value
+            (s.name, s.labels.get("event", s.labels.get("score", s.labels.get("cap", "")))): s.value
             for s in samples
             if s.labels.get("cohort") == cohort
         }

@@ -37,7 +37,7 @@ def test_a_session_closes_when_idle_and_adds_its_fractions(
     run(reporter, "refused")
     run(reporter, "success")
     assert Reading.of(reporter)("agent_sessions_assigned_total", cohort="candidate") == 1
-    clock.now += 1799
+    clock.now += 599
     assert closed(reporter, "idle") == 0
     clock.now += 1
     reading = Reading.of(reporter)
@@ -45,8 +45,10 @@ def test_a_session_closes_when_idle_and_adds_its_fractions(
     assert reading("agent_session_success_fraction_total", cohort="candidate") == 0.5
     assert reading("agent_session_success_fraction_squares_total", cohort="candidate") == 0.25
     assert reading("agent_session_outcome_fraction_total", outcome="refused", cohort="candidate") == 0.25
-    assert reading("agent_session_capped_cost_fraction_total", cohort="candidate") == pytest.approx(1.5 / 4)
-    assert reading("agent_session_capped_cost_fraction_squares_total") == pytest.approx((1.5 / 4) ** 2)
+    assert reading("agent_session_capped_cost_fraction_total", cap="1") == pytest.approx(1.5 / 4)
+    assert reading("agent_session_capped_cost_fraction_squares_total", cap="1") == pytest.approx(
+        (1.5 / 4) ** 2
+    )
     assert reading("agent_session_tool_fraction_total", tool="lookup") == 0.5
     assert reading("agent_session_tool_fraction_total", tool="other") == 0.25
     assert reading("agent_session_tool_fraction_total", tool="none") == 0
@@ -147,9 +149,9 @@ def test_a_busy_session_closes_as_expired_at_its_age(
     reporter: Reporter, clock: Any, in_request: Enter
 ) -> None:
     in_request()
-    for _ in range(4):
+    for _ in range(8):
         run(reporter)
-        clock.now += 1000
+        clock.now += 500
     run(reporter)
     reading = Reading.of(reporter)
     assert reading("agent_sessions_closed_total", reason="expired") == 1

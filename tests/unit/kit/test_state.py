@@ -84,7 +84,7 @@ def test_a_session_that_was_closing_when_the_process_died_is_closed(
     assert reading("agent_sessions_closed_total", reason="explicit") == 1
 
 
-@pytest.mark.parametrize(("passed", "reason"), [(1799, None), (1800, "idle")])
+@pytest.mark.parametrize(("passed", "reason"), [(599, None), (600, "idle")])
 def test_the_idle_time_runs_on_while_no_process_lives(
     make_reporter: Make, tmp_path: Path, clock: Any, in_request: Enter, *, passed: float, reason: str | None
 ) -> None:
@@ -111,7 +111,7 @@ def test_a_clock_that_began_anew_starts_the_sessions_anew(
     clock.now = 5.0
     second = make_reporter(state_dir=str(tmp_path))
     assert Reading.of(second)("agent_sessions_closed_total") == 0
-    clock.now += 1800
+    clock.now += 600
     assert Reading.of(second)("agent_sessions_closed_total", reason="idle") == 1
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
+from agentrollouts.core.sequential.capped import CappedCost
 from agentrollouts.core.sequential.confidence import MARGINS, Confidence, Side
 from agentrollouts.core.sequential.latency import Latency
 from agentrollouts.core.sequential.measure import Block, Course, Measure
@@ -78,7 +79,9 @@ def _goes_on(measure: Measure, course: Course) -> bool:
     """Whether a course is one of this measure: it remembers the same things, and another block can be folded into it."""
     measure.folded(course, SOME, SOME)
     mine = measure.begun(Block(0.0, {})).memory.keys()
-    open_ended = isinstance(measure, (Latency, Mix))  # they remember an amount for each name as well
+    open_ended = isinstance(
+        measure, (CappedCost, Latency, Mix)
+    )  # they remember an amount for each name as well
     return mine <= course.memory.keys() if open_ended else mine == course.memory.keys()
 
 
