@@ -13,6 +13,7 @@ from agentrollouts.core.sequential.latency import ENOUGH, Latency, edges
 from agentrollouts.core.sequential.limit import Limit
 from agentrollouts.core.sequential.measure import Block, Course
 from agentrollouts.core.sequential.mix import Mix, distance
+from agentrollouts.core.sequential.shorter import Shorter
 from agentrollouts.core.sequential.trial import Sides
 
 ERROR = 0.05
@@ -35,7 +36,7 @@ def told(
             return f"{rule.what} {percent(moved)} apart over {_sessions(new, old)}, tolerated {percent(tolerance)}"
         case Latency():
             return _slower(new, old, course)
-        case Cost():
+        case Cost() | Shorter():
             return _dearer(rule.what, new, old)
         case _:
             return _points(rule.what, new, old) + _interval(confidence)

@@ -47,6 +47,8 @@ _CHECKS = [
     {"name": "own", "ratio": {"bad": "bad_total", "total": "all_total", "max": "1%"}},
     {"name": "p99", "latencyQuantile": {"quantile": "99.9%", "max": "3s"}, "weight": 15, "critical": True},
     {"name": "mix", "toolMix": {"tolerance": "10%"}},
+    {"name": "topics", "topicMix": {"tolerance": "10%", "onDrift": "Rollback"}},
+    {"name": "length", "responseLength": {"tolerance": "10%", "maxChange": "150%", "onDrift": "Warn"}},
     {"name": "takeovers", "events": {"event": "takeover", "tolerance": 1, "maxIncrease": "2%", "max": "3%"}},
     {"name": "calls", "llmCalls": {"tolerance": "10%", "maxIncrease": "150%"}},
     {

@@ -40,8 +40,8 @@ def _check(**kind: object) -> Mapping[str, Any]:
 
 
 ONE_KIND = (
-    "give exactly one kind of check: successRate, failureRate, cost, latency, latencyQuantile, toolFailures, toolMix, events,"
-    " llmCalls, score, ratio"
+    "give exactly one kind of check: successRate, failureRate, cost, latency, latencyQuantile, toolFailures, toolMix,"
+    " topicMix, responseLength, events, llmCalls, score, ratio"
 )
 PAIRS = (
     _pair(
