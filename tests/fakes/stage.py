@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -119,6 +120,9 @@ class Stage:
         """Look at everything due, and let the pods come up, until nothing more happens at this moment."""
         for _ in range(20):
             ticked = await self.operator.scheduler.run_due()
+            if readings := self.operator.monitor.readings:
+                await asyncio.wait(readings)
+                continue
             before = len(self.cluster.writes)
             if pods:
                 self.cluster.run_pods()

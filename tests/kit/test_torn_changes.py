@@ -61,6 +61,8 @@ def test_counts_agree_after_every_kill(tmp_path: Path) -> None:
         assert 50 * reading("agent_session_llm_calls_fraction_total") == success
         scored = reading("agent_session_scores_total")
         assert closed - died <= scored <= closed
+        assert reading("agent_sessions_answered_total") == scored
+        assert reading("agent_session_response_length_fraction_total") == pytest.approx(scored * 10 / 20_000)
         assert reading("agent_session_score_sum_total") == scored / 2
         assert reading("agent_session_score_squares_total") == scored / 4
         assert closed <= reading("agent_sessions_assigned_total") <= closed + 20

@@ -20,7 +20,7 @@ _SCRAPED: Final = 1
 _LOG_LENGTH: Final = 2
 _LOG: Final = 3
 LOG_CAPACITY: Final = 384
-"""Cells one change may touch; a task that did everything with 64 tools and 16 scores touches fewer than 260."""
+"""Cells one change may touch; a task that did everything with 64 tools, 16 scores and 32 topics touches fewer than 300."""
 BLOCK: Final = _LOG + 2 * LOG_CAPACITY
 """Words before the first cell."""
 _READ_ATTEMPTS: Final = 1000

@@ -57,6 +57,8 @@ def close_session(change: Change, layout: Layout, slot: int, *, cohort: int, rea
     _add_fractions(change, base + cells.event_fractions, events, tasks)
     _add_tools(change, layout, base, held)
     _add_scores(change, layout, base, held)
+    _add_topics(change, layout, base, held)
+    _add_length(change, layout, base, held)
 
 
 def _add_with_square(change: Change, cell: int, square_cell: int, value: float) -> None:
@@ -90,3 +92,25 @@ def _add_scores(change: Change, layout: Layout, base: int, held: list[float]) ->
             _add_with_square(
                 change, base + cells.score_sums + score, base + cells.score_squares + score, mean
             )
+
+
+def _add_topics(change: Change, layout: Layout, base: int, held: list[float]) -> None:
+    """Fractions of the tasks that have a topic; a session without any counts as `none`, of an agent that names topics."""
+    if not layout.topics:
+        return
+    first = layout.session.topics
+    topics = held[first : first + layout.session_topics]
+    fractions = base + layout.counters.topic_fractions
+    if whole := sum(topics):
+        _add_fractions(change, fractions, topics, whole)
+    else:
+        change.add(fractions + layout.session_topics, 1)
+
+
+def _add_length(change: Change, layout: Layout, base: int, held: list[float]) -> None:
+    """The mean over the answers of known length: a task that failed without one has no length, and not one of 0."""
+    cells, own = layout.counters, layout.session
+    if answered := held[own.answered_tasks]:
+        change.add(base + cells.answered, 1)
+        mean = held[own.length_fraction] / answered
+        _add_with_square(change, base + cells.length_fraction, base + cells.length_squares, mean)

@@ -82,6 +82,13 @@ def add_task_to_session(
     for score, (total, values) in tuple(tally.scores.items()):
         change.add(slot + cells.scored_tasks + score, 1)
         change.add(slot + cells.score_sums + score, total / values)
+    # NB: copied once, or a topic named meanwhile would make the parts of the task more than 1.
+    topics = tuple(tally.topics)
+    for topic in topics:
+        change.add(slot + cells.topics + topic, 1 / len(topics))
+    if (length := tally.response_chars) is not None:
+        change.add(slot + cells.answered_tasks, 1)
+        change.add(slot + cells.length_fraction, min(length, caps.response_chars) / caps.response_chars)
 
 
 def add_crashed_tasks(change: Change, layout: Layout, slot: int, *, cohort: int, tasks: int) -> None:

@@ -26,8 +26,10 @@ from agentrollouts_kit.vocabulary import (
     INTERVENTION,
     LENGTH_EDGES,
     OTHER_TOOL,
+    OTHER_TOPIC,
     OUTCOMES,
     WITHOUT_TOOL,
+    WITHOUT_TOPIC,
 )
 
 _COMMON = ("agent", "version", "digest", "cohort")
@@ -68,6 +70,7 @@ class Exposition:
         identity: Identity,
         tools: tuple[str, ...],
         scores: tuple[str, ...],
+        topics: tuple[str, ...] = (),
         layout: Layout,
         caps: Caps,
     ) -> None:
@@ -78,6 +81,7 @@ class Exposition:
             *_session_counters(layout.counters, tools),
             *_capped_counters(layout.counters, caps),
             *_score_counters(layout.counters, scores),
+            *_answer_counters(layout.counters, topics),
         )
         self._histograms = _histograms(layout.counters)
         self._caps = caps
@@ -95,6 +99,11 @@ class Exposition:
             "agent_llm_calls_cap",
             "The cap of a task's calls of language models in the session's fraction.",
             self._caps.llm_calls,
+        )
+        yield self._gauge(
+            "agent_response_length_cap_chars",
+            "The cap of a task's answer in the session's fraction, in characters.",
+            self._caps.response_chars,
         )
         trouble = CounterMetricFamily(
             "agent_reporting_problems",
@@ -236,6 +245,30 @@ def _score_counters(cells: CounterCells, scores: tuple[str, ...]) -> tuple[_Coun
             names,
         ),
         _Counter("agent_session_score_squares", "The same, squared.", cells.score_squares, ("score",), names),
+    )
+
+
+def _answer_counters(cells: CounterCells, topics: tuple[str, ...]) -> tuple[_Counter, ...]:
+    all_topics = _single((*topics, OTHER_TOPIC, WITHOUT_TOPIC)) if topics else ()
+    return (
+        _Counter(
+            "agent_session_topic_fraction",
+            "Sum over closed sessions of the fraction of their tasks with the topic.",
+            cells.topic_fractions,
+            ("topic",),
+            all_topics,
+        ),
+        _Counter(
+            "agent_sessions_answered", "Closed sessions with an answer of known length.", cells.answered
+        ),
+        _Counter(
+            "agent_session_response_length_fraction",
+            "Sum over answered sessions of their answers' mean of min(characters, cap) / cap.",
+            cells.length_fraction,
+        ),
+        _Counter(
+            "agent_session_response_length_fraction_squares", "The same, squared.", cells.length_squares
+        ),
     )
 
 

@@ -65,6 +65,10 @@ class CounterCells:
     scores: int
     score_sums: int
     score_squares: int
+    topic_fractions: int
+    answered: int
+    length_fraction: int
+    length_squares: int
     size: int
 
 
@@ -87,6 +91,9 @@ class SessionCells:
     llm_calls_fraction: int
     scored_tasks: int
     score_sums: int
+    topics: int
+    answered_tasks: int
+    length_fraction: int
     size: int
 
 
@@ -98,16 +105,19 @@ class Layout:
     session: SessionCells
     tools: int
     scores: int
+    topics: int
+    """Declared ones; an agent that declares none has no cells and no series for them."""
     slots: int
 
     @classmethod
-    def of(cls, *, tools: int, scores: int, slots: int) -> Layout:
-        """Lay out for that many declared tools and scores and that many open sessions."""
+    def of(cls, *, tools: int, scores: int, topics: int = 0, slots: int) -> Layout:
+        """Lay out for that many declared tools, scores and topics and that many open sessions."""
         return cls(
-            counters=_counter_cells(tools, scores),
-            session=_session_cells(tools, scores),
+            counters=_counter_cells(tools, scores, topics),
+            session=_session_cells(tools, scores, topics),
             tools=tools,
             scores=scores,
+            topics=topics,
             slots=slots,
         )
 
@@ -122,21 +132,26 @@ class Layout:
         return self.counters_size + self.slots * self.session.size
 
     @property
-    def other_tool(self) -> int:
-        """Index of `other` among the tools."""
-        return self.tools
-
-    @property
     def without_tool(self) -> int:
         """Index of `none` among the tools of a session."""
         return self.tools + 1
+
+    @property
+    def session_topics(self) -> int:
+        """Cells of the topics of a session: the declared ones and `other`."""
+        return _with_more(self.topics, 1)
 
     def slot(self, number: int) -> int:
         """First cell of a session slot."""
         return self.counters_size + number * self.session.size
 
 
-def _counter_cells(tools: int, scores: int) -> CounterCells:
+def _with_more(declared: int, more: int) -> int:
+    """Cells for the declared names and some more, none where nothing is declared."""
+    return declared + more if declared else 0
+
+
+def _counter_cells(tools: int, scores: int, topics: int) -> CounterCells:
     cursor = _Cursor()
     take = cursor.take
     return CounterCells(
@@ -165,11 +180,15 @@ def _counter_cells(tools: int, scores: int) -> CounterCells:
         scores=take(scores),
         score_sums=take(scores),
         score_squares=take(scores),
+        topic_fractions=take(_with_more(topics, 2)),
+        answered=take(),
+        length_fraction=take(),
+        length_squares=take(),
         size=cursor.at,
     )
 
 
-def _session_cells(tools: int, scores: int) -> SessionCells:
+def _session_cells(tools: int, scores: int, topics: int) -> SessionCells:
     cursor = _Cursor()
     take = cursor.take
     return SessionCells(
@@ -188,5 +207,8 @@ def _session_cells(tools: int, scores: int) -> SessionCells:
         llm_calls_fraction=take(),
         scored_tasks=take(scores),
         score_sums=take(scores),
+        topics=take(_with_more(topics, 1)),
+        answered_tasks=take(),
+        length_fraction=take(),
         size=cursor.at,
     )

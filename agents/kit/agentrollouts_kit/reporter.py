@@ -23,6 +23,7 @@ from agentrollouts_kit.exposition import Exposition
 from agentrollouts_kit.identity import Identity
 from agentrollouts_kit.layout import Layout
 from agentrollouts_kit.ledger import Clock, Ledger
+from agentrollouts_kit.names import Names
 from agentrollouts_kit.problems import Problems
 from agentrollouts_kit.server import MetricsServer, Scrape
 from agentrollouts_kit.settings import Settings
@@ -49,13 +50,17 @@ class Reporter:
         self.clock = clock
         self.problems = Problems()
         self.registry = CollectorRegistry()
-        tools, scores = self.settings.tools, self.settings.scores
-        self._tool_index = {tool: index for index, tool in enumerate(tools)}
-        self._score_index = {score: index for index, score in enumerate(scores)}
-        self._layout = Layout.of(tools=len(tools), scores=len(scores), slots=self.settings.max_open_sessions)
-        self._caps = Caps(cost_usd=self.settings.cost_caps, llm_calls=self.settings.llm_calls_cap)
+        self.names = Names(self.settings)
+        self._declared = {name: getattr(self.settings, name) for name in ("tools", "scores", "topics")}
+        lengths = {name: len(declared) for name, declared in self._declared.items()}
+        self._layout = Layout.of(**lengths, slots=self.settings.max_open_sessions)
+        self._caps = Caps(
+            cost_usd=self.settings.cost_caps,
+            llm_calls=self.settings.llm_calls_cap,
+            response_chars=self.settings.response_length_cap,
+        )
         self._exposition = Exposition(
-            identity=self.identity, tools=tools, scores=scores, layout=self._layout, caps=self._caps
+            identity=self.identity, **self._declared, layout=self._layout, caps=self._caps
         )
         self._forget()
         _reporters.add(self)
@@ -75,14 +80,6 @@ class Reporter:
     def task(self, *, default_outcome: Outcome | None = None) -> TaskScope:
         """One task as a context manager: `with reporter.task() as t: …`."""
         return TaskScope(self, default_outcome=default_outcome)
-
-    def tool_index(self, name: str) -> int:
-        """The index of a declared tool, or that of `other`."""
-        return self._tool_index.get(name, self._layout.other_tool)
-
-    def score_index(self, name: str) -> int | None:
-        """The index of a declared score."""
-        return self._score_index.get(name) if isinstance(name, str) else None
 
     def begin(self, tally: Tally, key: str | None) -> None:
         """Note that a task begins. Never raises."""
@@ -225,8 +222,7 @@ class Reporter:
                 directory = StateDir(
                     Path(self.settings.state_dir),
                     identity=self.identity,
-                    tools=self.settings.tools,
-                    scores=self.settings.scores,
+                    **self._declared,
                     layout=self._layout,
                 )
                 self._state = directory, directory.claim()

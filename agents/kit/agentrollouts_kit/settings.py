@@ -11,12 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from agentrollouts_kit.vocabulary import COST_CAPS, OTHER_TOOL, OUTCOMES, WITHOUT_TOOL, Outcome
+from agentrollouts_kit.vocabulary import (
+    COST_CAPS,
+    OTHER_TOOL,
+    OTHER_TOPIC,
+    OUTCOMES,
+    WITHOUT_TOOL,
+    WITHOUT_TOPIC,
+    Outcome,
+)
 
 MAX_TOOLS = 64
 """Each declared tool is 12 series and some cells in every session slot, so their number is bounded."""
 MAX_SCORES = 16
 """Each declared score is 12 series too, and two cells in every session slot."""
+MAX_TOPICS = 32
+"""Each declared topic is four series, and a cell in every session slot."""
 
 _HIGHEST_PORT = 65_535
 _ENV = {
@@ -27,11 +37,12 @@ _ENV = {
     "max_open_sessions": "AGENT_MAX_OPEN_SESSIONS",
     "cost_cap_usd": "AGENT_COST_CAP_USD",
     "llm_calls_cap": "AGENT_LLM_CALLS_CAP",
+    "response_length_cap": "AGENT_RESPONSE_LENGTH_CAP",
     "drain_seconds": "AGENT_DRAIN_SECONDS",
     "default_outcome": "AGENT_DEFAULT_OUTCOME",
     "pod_name": "POD_NAME",
 }
-_LISTS = {"tools": "AGENT_TOOLS", "scores": "AGENT_SCORES"}
+_LISTS = {"tools": "AGENT_TOOLS", "scores": "AGENT_SCORES", "topics": "AGENT_TOPICS"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +52,7 @@ class Settings:
     `state_dir` empty keeps everything in memory: counts then start at zero with every restart of the process.
     `cost_cap_usd` is what a task's cost is divided by (and cut at 1) in the per-session cost fraction; `cost_caps` are all
     such caps.
-    `llm_calls_cap` is the same for its calls of language models.
+    `llm_calls_cap` is the same for its calls of language models, `response_length_cap` for its answer, in characters.
     `drain_seconds` is how long a stopping process waits for a last scrape; without a `pod_name` only if it was ever
     scraped, so that stopping an agent on a laptop takes no time.
     `default_outcome` is that of a task which returns normally and never said how it went.
@@ -49,6 +60,7 @@ class Settings:
 
     tools: tuple[str, ...] = ()
     scores: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
     state_dir: str = ""
     metrics_port: int = 9464
     session_idle_seconds: float = 600.0
@@ -56,6 +68,7 @@ class Settings:
     max_open_sessions: int = 10_000
     cost_cap_usd: float = 1.0
     llm_calls_cap: int = 50
+    response_length_cap: int = 20_000
     drain_seconds: float = 20.0
     default_outcome: Outcome = "success"
     pod_name: str = ""
@@ -66,6 +79,7 @@ class Settings:
         _require("drain_seconds", self.drain_seconds, low=0.0, inclusive=True)
         _require("max_open_sessions", self.max_open_sessions, low=1, inclusive=True)
         _require("llm_calls_cap", self.llm_calls_cap, low=1, inclusive=True)
+        _require("response_length_cap", self.response_length_cap, low=1, inclusive=True)
         _require("metrics_port", self.metrics_port, low=0, inclusive=True)
         if self.metrics_port > _HIGHEST_PORT:
             raise ValueError(f"metrics_port must be at most {_HIGHEST_PORT}, not {self.metrics_port}")
@@ -75,6 +89,7 @@ class Settings:
             )
         _check_tools(self.tools)
         _check_scores(self.scores)
+        _check_topics(self.topics)
 
     @property
     def cost_caps(self) -> tuple[float, ...]:
@@ -141,3 +156,18 @@ def _check_scores(scores: tuple[str, ...]) -> None:
         raise ValueError(f"at most {MAX_SCORES} scores can be declared, not {len(scores)}: leave some out")
     if len(set(scores)) != len(scores):
         raise ValueError(f"a score is declared twice in {scores!r}")
+
+
+def _check_topics(topics: tuple[str, ...]) -> None:
+    if isinstance(topics, str) or not all(isinstance(topic, str) and topic for topic in topics):
+        raise ValueError(f"topics must be a tuple of names that are not empty, not {topics!r}")
+    if len(topics) > MAX_TOPICS:
+        raise ValueError(
+            f"at most {MAX_TOPICS} topics can be declared, not {len(topics)}: the others count as {OTHER_TOPIC!r}"
+        )
+    if reserved := {OTHER_TOPIC, WITHOUT_TOPIC}.intersection(topics):
+        raise ValueError(
+            f"{min(reserved)!r} cannot be declared as a topic: {OTHER_TOPIC!r} and {WITHOUT_TOPIC!r} have meanings here"
+        )
+    if len(set(topics)) != len(topics):
+        raise ValueError(f"a topic is declared twice in {topics!r}")

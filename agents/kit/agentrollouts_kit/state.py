@@ -11,7 +11,7 @@ import json
 import logging
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from agentrollouts_kit.layout import Layout
 from agentrollouts_kit.vocabulary import DURATION_EDGES, EVENTS, LENGTH_EDGES
 
 logger = logging.getLogger("agentrollouts_kit")
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 """Grows with every change of the layout: the file of an older kit is set aside, never misread."""
 _READY: Final = b"agentkit"
 _HEADER: Final = 16_384
@@ -43,7 +43,7 @@ class StateFile:
 
 
 class StateDir:
-    """The directory that outlives a container. Files written for other labels, tools or scores are left alone."""
+    """The directory that outlives a container. Files written for other labels, tools, scores or topics are left alone."""
 
     def __init__(
         self,
@@ -52,12 +52,13 @@ class StateDir:
         identity: Identity,
         tools: tuple[str, ...],
         scores: tuple[str, ...],
+        topics: tuple[str, ...] = (),
         layout: Layout,
     ) -> None:
         self._path = path
         self._layout = layout
         self._size = _HEADER + 8 * (BLOCK + layout.size)
-        self._header = _describe(identity, tools, scores, layout)
+        self._header = _describe(identity, {"tools": tools, "scores": scores, "topics": topics}, layout)
 
     def claim(self) -> StateFile:
         """Open the first file that no living process holds, new or left behind.
@@ -136,7 +137,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 def _set_aside(path: Path) -> None:
     old = path.with_name(f"{path.name}.superseded")
     logger.warning(
-        "%s was written for another version, digest, list of tools or scores, session limit or kit: its counts and open sessions are "
+        "%s was written for another version, digest, list of tools, scores or topics, session limit or kit: its counts and open sessions are "
         "no longer reported; kept as %s",
         path,
         old.name,
@@ -144,14 +145,13 @@ def _set_aside(path: Path) -> None:
     path.rename(old)
 
 
-def _describe(identity: Identity, tools: tuple[str, ...], scores: tuple[str, ...], layout: Layout) -> bytes:
+def _describe(identity: Identity, names: Mapping[str, tuple[str, ...]], layout: Layout) -> bytes:
     meaning = {
+        **names,
         "format": _FORMAT,
         "agent": identity.agent,
         "version": identity.version,
         "digest": identity.digest,
-        "tools": tools,
-        "scores": scores,
         "events": EVENTS,
         "slots": layout.slots,
         "edges": [DURATION_EDGES, LENGTH_EDGES],
@@ -159,6 +159,6 @@ def _describe(identity: Identity, tools: tuple[str, ...], scores: tuple[str, ...
     header = _READY + json.dumps(meaning, sort_keys=True).encode()
     if len(header) > _HEADER:
         raise ValueError(
-            f"the names of the declared tools and scores take {len(header)} bytes, at most {_HEADER} fit: shorten them"
+            f"the names of the declared tools, scores and topics take {len(header)} bytes, at most {_HEADER} fit: shorten them"
         )
     return header.ljust(_HEADER, b" ")

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 
 class Caps(NamedTuple):
-    """What a task's cost and calls of language models are cut at and divided by, which makes each a fraction.
+    """What a task's cost, calls of language models and answer are cut at and divided by, which makes each a fraction.
 
     Cost has `COST_CAPS` of them, the largest first.
     """
 
     cost_usd: tuple[float, ...]
     llm_calls: float
+    response_chars: float = 20_000
 
 
 @dataclass(slots=True, eq=False)
@@ -22,7 +23,8 @@ class Tally:
 
     `outcome` is an index into the vocabulary, None until known. `tool_calls` maps (tool index, call outcome index)
     to a count. `events` maps an event's index to how often it happened; 0 for one that happened but whose times are
-    counted elsewhere. `scores` maps a score's index to the sum and the number of its values. `session` is set by the ledger when the task begins and `counted` when it has been counted.
+    counted elsewhere. `scores` maps a score's index to the sum and the number of its values; `topics` holds
+    the indices of its topics. `session` is set by the ledger when the task begins and `counted` when it has been counted.
     """
 
     cohort: int
@@ -35,6 +37,7 @@ class Tally:
     tool_calls: dict[tuple[int, int], int] = field(default_factory=dict)
     events: dict[int, int] = field(default_factory=dict)
     scores: dict[int, tuple[float, int]] = field(default_factory=dict)
+    topics: set[int] = field(default_factory=set)
     response_chars: int | None = None
     ends_session: bool = False
     session: Session | None = None

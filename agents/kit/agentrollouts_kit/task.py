@@ -97,7 +97,7 @@ class Task:
     def tool_call(self, name: str, *, ok: bool = True) -> None:
         """One call of a tool; a tool that was not declared counts as `other`."""
         self._check_open()
-        call = (self._reporter.tool_index(name), 0 if ok else 1)
+        call = (self._reporter.names.tool(name), 0 if ok else 1)
         calls = self._tally.tool_calls
         calls[call] = calls.get(call, 0) + 1
         if not ok:
@@ -130,7 +130,7 @@ class Task:
     def score(self, name: str, value: float) -> None:
         """A declared score, from 0 to 1. Several values of one score count as their mean."""
         self._check_open()
-        index = self._reporter.score_index(name)
+        index = self._reporter.names.score(name)
         if index is None:
             self._reporter.problems.note(
                 "undeclared score",
@@ -144,6 +144,19 @@ class Task:
         else:
             total, values = self._tally.scores.get(index, (0.0, 0))
             self._tally.scores[index] = total + value, values + 1
+
+    def topic(self, name: str) -> None:
+        """What the task is about. One that was not declared counts as `other`; of several each gets an equal part."""
+        self._check_open()
+        index = self._reporter.names.topic(name)
+        if index is None:
+            self._reporter.problems.note(
+                "undeclared topics",
+                "topic %r is left out: name topics by strings, and declare them with Reporter(topics=...) or AGENT_TOPICS",
+                name,
+            )
+        else:
+            self._tally.topics.add(index)
 
     def response(self, text: str | int) -> None:
         """The answer, or a part of it, or its length in characters; parts add up to one observation per task."""

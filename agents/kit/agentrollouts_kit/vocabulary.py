@@ -22,6 +22,10 @@ OTHER_TOOL: Final = "other"
 """Where a call of a tool that was not declared counts."""
 WITHOUT_TOOL: Final = "none"
 """Where a session that called no tool counts."""
+OTHER_TOPIC: Final = "other"
+"""Where a topic that was not declared counts, in an agent that declares some."""
+WITHOUT_TOPIC: Final = "none"
+"""Where a session of which no topic is known counts."""
 
 DURATION_EDGES: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 """Upper edges of a task's duration in seconds; one more bucket, without an edge, follows."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from starlette.types import ASGIApp
 
 from agentrollouts_kit import OutcomeMiddleware, Reporter, Task, task, use_reporter
 from support_agent.desk import Desk
+from support_agent.questions import Intent, intent_of
 from support_agent.tools import TOOL_NAMES
 from support_agent.validation import Outcome
+
+TOPICS: Final = tuple(intent.value for intent in Intent)
+"""What the tasks are about, told from the question: it doesn't ask the model, so that a model can't hide what changed."""
 
 
 def reporting(app: ASGIApp, reporter: Reporter | None = None) -> OutcomeMiddleware:
     """The app with its outcomes reported; the middleware serves /metrics and drains the counts at the end."""
-    return OutcomeMiddleware(app, use_reporter(reporter or Reporter(tools=TOOL_NAMES)))
+    return OutcomeMiddleware(app, use_reporter(reporter or Reporter(tools=TOOL_NAMES, topics=TOPICS)))
 
 
 @contextmanager
@@ -36,6 +41,7 @@ def _fill(current: Task, desk: Desk, *, cost_usd: float) -> None:
         output_tokens=usage.output_tokens,
         cost_usd=cost_usd,
     )
+    current.topic(intent_of(desk.text).value)
     for tool, ok in desk.tool_calls:
         current.tool_call(tool, ok=ok)
     for _ in desk.reversed_refunds:

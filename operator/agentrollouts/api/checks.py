@@ -19,7 +19,14 @@ from agentrollouts.api.check_kinds import (
     SuccessRateSpec,
     ToolFailuresSpec,
 )
-from agentrollouts.api.session_kinds import EventsSpec, LlmCallsSpec, ScoreSpec, ToolMixSpec
+from agentrollouts.api.session_kinds import (
+    EventsSpec,
+    LlmCallsSpec,
+    ResponseLengthSpec,
+    ScoreSpec,
+    ToolMixSpec,
+    TopicMixSpec,
+)
 
 CheckName = Annotated[
     str,
@@ -40,6 +47,8 @@ CHECK_KINDS = (
     "latencyQuantile",
     "toolFailures",
     "toolMix",
+    "topicMix",
+    "responseLength",
     "events",
     "llmCalls",
     "score",
@@ -78,6 +87,8 @@ class CheckSpec(SpecModel):
     latency_quantile: LatencyQuantileSpec | None = None
     tool_failures: ToolFailuresSpec | None = None
     tool_mix: ToolMixSpec | None = None
+    topic_mix: TopicMixSpec | None = None
+    response_length: ResponseLengthSpec | None = None
     events: EventsSpec | None = None
     llm_calls: LlmCallsSpec | None = None
     score: ScoreSpec | None = None

@@ -13,6 +13,7 @@ from agentrollouts.api.approvalgate import ApprovalRecord
 from agentrollouts.api.base import Rule, SpecModel, StatusModel, rules
 from agentrollouts.api.conditions import Conditions
 from agentrollouts.api.findings import BreakerStatus, CheckStatus, LookStatus
+from agentrollouts.api.monitor import DriftStatus, MonitorSpec, ProfileStatus
 from agentrollouts.api.scalars import (
     AgentName,
     Digest,
@@ -152,6 +153,7 @@ class RolloutSpec(SpecModel):
     router: RouterSpec = Field(default_factory=RouterSpec)
     strategy: Strategy = Field(default_factory=Strategy)
     analysis: Analysis = Field(default_factory=Analysis)
+    monitor: MonitorSpec = Field(default_factory=MonitorSpec)
     approval: Approval = Field(default_factory=Approval)
     advisor: AdvisorSpec | None = None
     rollback: RollbackPolicy = Field(default_factory=RollbackPolicy)
@@ -163,6 +165,7 @@ class StableStatus(StatusModel):
     version: Semver = Field(description="Its spec.version.")
     digest: Digest = Field(description="Its artifact digest.")
     since: Time = Field(description="When it became stable.")
+    profile: ProfileStatus | None = None
 
 
 class PreviousStatus(StatusModel):
@@ -299,6 +302,9 @@ class RolloutStatus(StatusModel):
     )
     breakers: Annotated[tuple[BreakerStatus, ...], Field(max_length=16)] = Field(
         default=(), description="The state of each circuit breaker."
+    )
+    drift: Annotated[tuple[DriftStatus, ...], Field(max_length=8)] = Field(
+        default=(), description="What the stable version does otherwise than when it was accepted."
     )
     decision: DecisionStatus | None = None
     handled: HandledStatus = Field(default_factory=HandledStatus)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -52,6 +52,16 @@ class EventsSpec(SpecModel):
     )
 
 
+OnDrift = Literal["Warn", "Rollback"]
+
+
+def _on_drift() -> Any:
+    return Field(
+        default="Warn",
+        description="Warn holds the candidate back; Rollback takes it out once that is beyond doubt, in sequential mode.",
+    )
+
+
 class ToolMixSpec(SpecModel):
     """How far the mix of tools moved from the old version's; new tools count. It warns and never fails."""
 
@@ -60,10 +70,36 @@ class ToolMixSpec(SpecModel):
         validate_default=True,
         description="What part of the tool calls may have gone to another tool (total variation distance).",
     )
-    on_drift: Literal["Warn", "Rollback"] = Field(
-        default="Warn",
-        description="Warn holds the candidate back; Rollback takes it out once that is beyond doubt, in sequential mode.",
+    on_drift: OnDrift = _on_drift()
+
+
+class TopicMixSpec(SpecModel):
+    """How far what the tasks are about moved from the old version's, by the topics the agent names. It warns and never fails."""
+
+    tolerance: Percent = Field(
+        default="5%",
+        validate_default=True,
+        description="What part of the tasks may have gone to another topic (total variation distance).",
     )
+    on_drift: OnDrift = _on_drift()
+
+
+class ResponseLengthSpec(SpecModel):
+    """The mean length of the candidate's answers against the old version's, session by session. It warns and never fails."""
+
+    model_config = tolerance_at_most("maxChange")
+
+    tolerance: Growth = Field(
+        default="10%",
+        validate_default=True,
+        description="How much longer or shorter answers may become without anything held against it.",
+    )
+    max_change: Growth = Field(
+        default="30%",
+        validate_default=True,
+        description="How much longer or shorter answers may become; from 100% on, only longer ones are a change.",
+    )
+    on_drift: OnDrift = _on_drift()
 
 
 class LlmCallsSpec(SpecModel):

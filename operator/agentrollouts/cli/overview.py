@@ -17,7 +17,18 @@ from agentrollouts.api.approvalgate import ApprovalGateStatus
 from agentrollouts.api.rollout import CandidateStatus, RolloutStatus, ShareStatus
 from agentrollouts.api.scalars import format_duration
 from agentrollouts.api.strategy import Strategy
-from agentrollouts.cli.words import COHORTS, bar, breaker, percent, phase, short, span, time_of, verdict
+from agentrollouts.cli.words import (
+    COHORTS,
+    bar,
+    breaker,
+    drifting,
+    percent,
+    phase,
+    short,
+    span,
+    time_of,
+    verdict,
+)
 
 Object = Mapping[str, Any]
 
@@ -52,6 +63,7 @@ def overview(scene: Scene) -> RenderableType:
     if status.shares:
         parts.append(_arms(scene, status))
     parts += [*_candidate(scene, status), *_checks(status), *_breakers(status)]
+    parts += [*_behavior(scene, status)]
     parts += [*_gate(scene), *_past(scene, status)]
     return Group(*parts)
 
@@ -147,6 +159,19 @@ def _findings(title: str, rows: Sequence[tuple[RenderableType, str, str]]) -> It
         table.add_row(state, name, Text(reason, "dim"))
     yield Text(f"\n{title}", "bold")
     yield table
+
+
+def _behavior(scene: Scene, status: RolloutStatus) -> Iterator[RenderableType]:
+    """What the monitor says of the stable version; nothing while it knows nothing."""
+    told = next((item for item in status.conditions if item.type == "BehaviorDrifting"), None)
+    profile = status.stable.profile if status.stable else None
+    if told is None or profile is None:
+        return
+    yield Text.assemble(("\nbehavior  ", "bold"), drifting(told.status))
+    taken = f"the profile was taken {span(scene.now - profile.at)} ago from {profile.sessions} sessions"
+    yield Text(f"  {taken}" if status.drift else f"  {told.message}; {taken}", "dim")
+    for drift in status.drift:
+        yield Text(f"  for {span(scene.now - drift.since)}  {drift.message}", "yellow")
 
 
 def _gate(scene: Scene) -> Iterator[RenderableType]:

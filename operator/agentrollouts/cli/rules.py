@@ -35,7 +35,11 @@ def _both(value: Mapping[str, Any], *names: str) -> bool:
 
 
 def _within(value: Mapping[str, Any], name: str, low: int, high: int) -> bool:
-    return name not in value or low <= parse_percent(value[name]) <= high
+    return name not in value or low <= parse_percent(value[name], most=MOST_GROWTH) <= high
+
+
+def _at_least_a_percent(name: str) -> Rule:
+    return lambda it: _within(it, name, 100, MOST_GROWTH)
 
 
 def _has_http_port(template: Any) -> bool:
@@ -94,6 +98,15 @@ RULES: Mapping[str, Rule] = {
     ),
     "falseRollback must be from 0.1% to 50%": lambda it: _within(it, "falseRollback", 10, FULL // 2),
     "falsePromotion must be from 0.1% to 50%": lambda it: _within(it, "falsePromotion", 10, FULL // 2),
+    **{
+        f"{name} must be at least 1%": _at_least_a_percent(name)
+        for name in ("toolMix", "topicMix", "responseLength", "events")
+    },
+    "window must be at least interval, or sessions would fall between two looks": (
+        lambda it: parse_duration(it["window"]) >= parse_duration(it["interval"])
+    ),
+    "write at least 1m": lambda it: parse_duration(it).total_seconds() >= 60,
+    "write a window from 10m to 168h": lambda it: 600 <= parse_duration(it).total_seconds() <= 604_800,
     "give atLeast and outOf together, or neither": lambda it: _given(it, "atLeast", "outOf") != 1,
     "atLeast must be at most outOf, or it would never be reached": (
         lambda it: _given(it, "atLeast", "outOf") < 2 or it["atLeast"] <= it["outOf"]

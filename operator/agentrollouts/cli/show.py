@@ -160,4 +160,8 @@ def summary(scene: Scene) -> str:
     """A rollout in one line, for logs."""
     status = scene.status
     shares = ", ".join(f"{arm.version} {arm.share / 100:g}%" for arm in status.shares if arm.share)
-    return f"{status.phase or 'Pending'}: {status.message}{f' [{shares}]' if shares else ''}"
+    drifted = ", ".join(drift.signal for drift in status.drift)
+    return (
+        f"{status.phase or 'Pending'}: {status.message}{f' [{shares}]' if shares else ''}"
+        f"{f'; behaves otherwise than when accepted: {drifted}' if drifted else ''}"
+    )

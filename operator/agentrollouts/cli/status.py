@@ -41,7 +41,10 @@ def status_command(
 
     async def run() -> int:
         async with session(Target(kubeconfig, context, namespace)) as api:
-            return await _wait(api, agent, seconds=limit if watch else 0.0)
+            code, drift = await _wait(api, agent, seconds=limit if watch else 0.0)
+            for sentence in drift:
+                typer.echo(f"  {sentence}")
+            return code
 
     try:
         code = asyncio.run(run())
@@ -50,8 +53,8 @@ def status_command(
     raise typer.Exit(code)
 
 
-async def _wait(api: Session, agent: str, *, seconds: float) -> int:
-    """The exit status. A line is printed for every change; without time there is one look."""
+async def _wait(api: Session, agent: str, *, seconds: float) -> tuple[int, tuple[str, ...]]:
+    """The exit status, and how the stable version drifted, which has no part in it. A line is printed for every change; without time there is one look."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     last = ""
@@ -62,12 +65,16 @@ async def _wait(api: Session, agent: str, *, seconds: float) -> int:
             last = line
         now = standing(look) if isinstance(look, Scene) else "unfinished"
         if now != "unfinished":
-            return HEALTHY if now == "healthy" else FAILED
+            return HEALTHY if now == "healthy" else FAILED, _drift(look)
         if loop.time() >= until:
             if seconds:
                 typer.echo(f"not decided within {seconds:g} s", err=True)
-            return UNFINISHED
+            return UNFINISHED, _drift(look)
     raise AssertionError("unreachable: looks never ends")
+
+
+def _drift(look: Scene | CommandError) -> tuple[str, ...]:
+    return tuple(drift.message for drift in look.status.drift) if isinstance(look, Scene) else ()
 
 
 def standing(scene: Scene) -> Standing:

@@ -26,6 +26,11 @@ VERDICTS = {
     "INCONCLUSIVE": ("…", "dim"),
 }
 BREAKERS = {"Armed": ("✔", "green"), "Tripped": ("✖", "red"), "Inconclusive": ("…", "dim")}
+DRIFTING = {
+    "True": ("! drifted", "yellow"),
+    "False": ("✔ as accepted", "green"),
+    "Unknown": ("… unknown", "dim"),
+}
 COHORTS = {"candidate": "cyan", "stable": "green", "control": "blue"}
 BAR = 16
 """Characters of a bar that stands for all of the traffic."""
@@ -47,6 +52,11 @@ def breaker(state: str) -> Text:
     """A breaker's state with its sign."""
     sign, style = BREAKERS.get(state, ("·", ""))
     return Text(f"{sign} {state}", style)
+
+
+def drifting(condition: str) -> Text:
+    """Whether the stable version drifted, with a sign."""
+    return Text(*DRIFTING.get(condition, ("· unknown", "")))
 
 
 def bar(share: int, *, style: str) -> Text:

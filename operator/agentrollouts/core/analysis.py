@@ -11,6 +11,7 @@ from agentrollouts.core.breakers import breaker_queries
 from agentrollouts.core.checks import CheckResult, Verdict, active_checks
 from agentrollouts.core.counters import ASSIGNED, CALLS, COST, DURATIONS, KIT, SESSIONS, TASKS
 from agentrollouts.core.evidence import CounterQuery, Unavailable
+from agentrollouts.core.monitor.behavior import READ
 from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.trials import is_sequential, rules_of
 from agentrollouts.core.verdicts import verdicts
@@ -58,12 +59,22 @@ def _tries(spec: RolloutSpec) -> bool:
 
 def _compared(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
     if not _tries(spec):
-        return checks.compared(spec)
+        wanted_alone = checks.compared(spec)
+        return (*wanted_alone, *(_profiled(spec) if _reads_the_kit([wanted_alone]) else ()))
     wanted = [rule.queries for _, rule in rules_of(spec)]
-    shown = FOR_PEOPLE if _reads_the_kit(wanted) else ()
+    shown = _beside(spec) if _reads_the_kit(wanted) else ()
     tuned = (TASKS,) if spec.strategy.self_tuning else ()
     split = (ASSIGNED,) if spec.assignment.unit == "Session" else ()
     return tuple(dict.fromkeys((*chain.from_iterable(wanted), *shown, *tuned, *split)))
+
+
+def _beside(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
+    return (*FOR_PEOPLE, *_profiled(spec))
+
+
+def _profiled(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
+    """What a profile is taken of when the candidate becomes stable; it comes in the same answer."""
+    return READ if spec.monitor.enabled else ()
 
 
 def _reads_the_kit(wanted: Iterable[Iterable[CounterQuery]]) -> bool:

@@ -9,6 +9,7 @@ from agentrollouts.core import tuning
 from agentrollouts.core.again import cool_until
 from agentrollouts.core.breakers import run_breakers
 from agentrollouts.core.checks import CheckResult
+from agentrollouts.core.monitor.watch import is_watched
 from agentrollouts.core.snapshot import Snapshot
 
 IDLE = timedelta(minutes=5)
@@ -30,6 +31,8 @@ def requeue_after(snapshot: Snapshot, results: tuple[CheckResult, ...], status: 
     if cool := cool_until(status, snapshot.spec.rollback.cool_down):
         moments.append(cool)
     waits = [moment - snapshot.now for moment in moments if moment > snapshot.now]
+    if is_watched(snapshot.spec, status):
+        waits.append(snapshot.spec.monitor.interval)
     return min([IDLE, *waits])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
+from typing import Literal, assert_never
 
 from agentrollouts.api.conditions import Condition
 from agentrollouts.api.rollout import RolloutPhase
@@ -95,15 +95,17 @@ def conditions_of(
 def condition(
     kind: str,
     *,
-    status: bool,
+    status: bool | None,
     reason: str,
     message: str,
     generation: int,
     now: datetime,
     before: tuple[Condition, ...],
 ) -> Condition:
-    """One condition; its transition time moves only when its status does."""
-    value = "True" if status else "False"
+    """One condition; its transition time moves only when its status does. ``status`` None: unknown."""
+    value: Literal["True", "False", "Unknown"] = (
+        "Unknown" if status is None else "True" if status else "False"
+    )
     old = next((item for item in before if item.type == kind), None)
     since = old.last_transition_time if old is not None and old.status == value else now
     reason, message = reason or "Unknown", message[:4000]

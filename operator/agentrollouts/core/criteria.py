@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from math import inf
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,120 +14,16 @@ from agentrollouts.api.scalars import FULL
 from agentrollouts.core import counters
 from agentrollouts.core.checks.events import SOURCES
 from agentrollouts.core.evidence import CounterQuery
-from agentrollouts.core.sequential.capped import CappedCost, named
+from agentrollouts.core.sequential.capped import CappedCost
 from agentrollouts.core.sequential.cost import Cost
 from agentrollouts.core.sequential.events import Events
 from agentrollouts.core.sequential.latency import Latency
 from agentrollouts.core.sequential.limit import Limit
-from agentrollouts.core.sequential.measure import Block, Measure
+from agentrollouts.core.sequential.measure import Measure
 from agentrollouts.core.sequential.mix import Mix
+from agentrollouts.core.sequential.shorter import Shorter
 from agentrollouts.core.sequential.success import Success
-
-Index = Mapping[str, Mapping[str, float]]
-"""A cohort's sums by metric and by the value of the kept label."""
-Series = tuple[CounterQuery, str]
-"""A counter and the value of its kept label; an empty value means all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Where a criterion's sums come from. ``n`` counts the units, the others add up something over them.
-
-    ``rest``: what is summed is missing to 1, so that a high score becomes a low one.
-    """
-
-    n: Series
-    total: Series
-    squares: Series | None = None
-    rest: bool = False
-    needs = ""
-
-    @property
-    def series(self) -> tuple[Series, ...]:
-        """What it reads."""
-        return (self.n, self.total, *((self.squares,) if self.squares else ()))
-
-    def read(self, index: Index) -> Block | None:
-        """The sums; None where a counter isn't reported."""
-        n, total = _amount(index, self.n), _amount(index, self.total)
-        squares = _amount(index, self.squares) if self.squares else 0.0
-        if n is None or total is None or squares is None:
-            return None
-        if self.rest:
-            total, squares = n - total, n - 2.0 * total + squares
-        return Block(n, {"total": total, "squares": squares} if self.squares else {"total": total})
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Sums by the value of a label: the edges of a histogram, the names of tools."""
-
-    n: CounterQuery
-    parts: CounterQuery
-    needs = ""
-
-    @property
-    def series(self) -> tuple[Series, ...]:
-        """What it reads."""
-        return ((self.n, ""), (self.parts, ""))
-
-    def read(self, index: Index) -> Block | None:
-        """The sums; None where a counter isn't reported."""
-        n, parts = index.get(self.n.metric), index.get(self.parts.metric)
-        return None if n is None or parts is None else Block(sum(n.values()), parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Capped:
-    """Sums and sums of squares of a fraction for each cap that it is cut at."""
-
-    n: CounterQuery
-    totals: CounterQuery
-    squares: CounterQuery
-    needs = "by cap in US dollars"
-
-    @property
-    def series(self) -> tuple[Series, ...]:
-        """What it reads."""
-        return ((self.n, ""), (self.totals, ""), (self.squares, ""))
-
-    def read(self, index: Index) -> Block | None:
-        """The sums; None where a counter isn't reported, or not by cap."""
-        n, totals, squares = (index.get(query.metric) for query in (self.n, self.totals, self.squares))
-        if n is None or not totals or not squares:
-            return None
-        try:
-            return Block(sum(n.values()), named(totals, squares))
-        except ValueError:
-            return None
-
-
-@dataclass(frozen=True, slots=True)
-class Above:
-    """The part of the tasks above the first edge of a histogram at or beyond so many seconds.
-
-    Where no edge lies there, above the last one: what may be above the limit is taken to be, as in threshold mode.
-    """
-
-    n: CounterQuery
-    parts: CounterQuery
-    seconds: float
-    needs = "with a finite edge"
-
-    @property
-    def series(self) -> tuple[Series, ...]:
-        """What it reads."""
-        return ((self.n, ""), (self.parts, ""))
-
-    def read(self, index: Index) -> Block | None:
-        """The sums; None where a counter isn't reported, or has no finite edge."""
-        n, parts = index.get(self.n.metric), index.get(self.parts.metric)
-        finite = sorted((edge for edge in parts or () if float(edge) < inf), key=float)
-        if n is None or parts is None or not finite:
-            return None
-        units = sum(n.values())
-        edge = next((edge for edge in finite if float(edge) >= self.seconds), finite[-1])
-        return Block(units, {"total": units - parts[edge]})
+from agentrollouts.core.sources import Above, Capped, Counted, Index, Series, Spread, amount
 
 
 class Rule(NamedTuple):
@@ -156,7 +50,7 @@ class Rule(NamedTuple):
         """The series that isn't there, as people write it; empty where all are."""
         if self.source.read(index) is not None:
             return ""
-        missing = [_written(one) for one in self.source.series if _amount(index, one) is None]
+        missing = [_written(one) for one in self.source.series if amount(index, one) is None]
         return missing[0] if missing else f"{_written(self.source.series[-1])} {self.source.needs}"
 
 
@@ -169,14 +63,6 @@ def rules(check: CheckSpec, applies: Effective) -> tuple[Rule, ...]:
 def _written(series: Series) -> str:
     query, value = series
     return f'{query.metric}{{{query.dimension}="{value}"}}' if value else query.metric
-
-
-def _amount(index: Index, where: Series) -> float | None:
-    query, value = where
-    found = index.get(query.metric)
-    if found is None:
-        return None
-    return found.get(value) if value else sum(found.values())
 
 
 _CLOSED = (counters.SESSIONS, "")
@@ -210,6 +96,10 @@ def _cost(spec: kinds.CostSpec, applies: Effective) -> tuple[Rule, ...]:
     return (Rule(CappedCost(_share(kinds.tolerated(spec, most)), _share(most)), source, "mean cost"),)
 
 
+def _dearer(spec: kinds.Allowed, most: int) -> Cost:
+    return Cost(_share(kinds.tolerated(spec, most)), _share(most))
+
+
 def _latency(spec: kinds.LatencySpec, applies: Effective) -> tuple[Rule, ...]:
     at = spec.slower_than.total_seconds() if spec.slower_than else None
     measure = Latency(
@@ -241,22 +131,35 @@ def _happening(
     return (compared, *fixed) if most < FULL or not fixed else fixed
 
 
-def _mix(spec: sessions.ToolMixSpec, applies: Effective) -> tuple[Rule, ...]:
-    return (
-        Rule(
-            Mix(_share(spec.tolerance)),
-            Spread(counters.SESSIONS, counters.SESSION_TOOLS),
-            "mix of tools",
-            holds=spec.on_drift == "Warn",
-        ),
+def _tools(spec: sessions.ToolMixSpec, applies: Effective) -> tuple[Rule, ...]:
+    return (_mix(spec, counters.SESSION_TOOLS, "mix of tools"),)
+
+
+def _topics(spec: sessions.TopicMixSpec, applies: Effective) -> tuple[Rule, ...]:
+    return (_mix(spec, counters.SESSION_TOPICS, "mix of topics"),)
+
+
+def _mix(spec: sessions.ToolMixSpec | sessions.TopicMixSpec, parts: CounterQuery, what: str) -> Rule:
+    spread = Spread(counters.SESSIONS, parts)
+    return Rule(Mix(_share(spec.tolerance)), spread, what, holds=spec.on_drift == "Warn")
+
+
+def _length(spec: sessions.ResponseLengthSpec, applies: Effective) -> tuple[Rule, ...]:
+    """Both directions. Answers can't be shorter by all of their length, so from 100 % on there is nothing to test there."""
+    source = Counted(
+        (counters.ANSWERED_SESSIONS, ""), (counters.SESSION_LENGTH, ""), (counters.SESSION_LENGTH_SQUARES, "")
     )
+    holds, most = spec.on_drift == "Warn", spec.max_change
+    longer = Rule(_dearer(spec, most), source, "answers that may not be longer", holds)
+    if most >= FULL:
+        return (longer,)
+    measure = Shorter(_share(kinds.tolerated(spec, most)), _share(most))
+    return longer, Rule(measure, source, "answers that may not be shorter", holds)
 
 
 def _llm_calls(spec: sessions.LlmCallsSpec, applies: Effective) -> tuple[Rule, ...]:
     source = Counted(_CLOSED, (counters.SESSION_LLM_CALLS, ""), (counters.SESSION_LLM_CALLS_SQUARES, ""))
-    most = spec.max_increase
-    measure = Cost(_share(kinds.tolerated(spec, most)), _share(most))
-    return (Rule(measure, source, "mean number of model calls"),)
+    return (Rule(_dearer(spec, spec.max_increase), source, "mean number of model calls"),)
 
 
 def _score(spec: sessions.ScoreSpec, applies: Effective) -> tuple[Rule, ...]:
@@ -289,7 +192,9 @@ _KINDS: Mapping[str, Callable[[Any, Effective], tuple[Rule, ...]]] = MappingProx
         "latency": _latency,
         "latencyQuantile": _quantile,
         "toolFailures": _tool_failures,
-        "toolMix": _mix,
+        "toolMix": _tools,
+        "topicMix": _topics,
+        "responseLength": _length,
         "events": _events,
         "llmCalls": _llm_calls,
         "score": _score,

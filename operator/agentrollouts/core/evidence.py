@@ -6,7 +6,7 @@ nobody counted. A missed scrape only makes the next difference larger, and a pod
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,9 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from agentrollouts.core.sequential.trial import Trial
-
-MAX_CHECKPOINTS = 128
-"""Checkpoints kept for a sliding window: bounds memory and makes the window's edge at most a 128th of it too wide."""
+from agentrollouts.core.sliding import Sliding
 
 
 class CounterQuery(NamedTuple):
@@ -132,40 +130,6 @@ class _Counter:
     cell: Cell
 
 
-@dataclass(frozen=True, slots=True)
-class _Checkpoint:
-    weight: float
-    """The moment, or how many events there had been."""
-    totals: Mapping[Arm, dict[Cell, float]]
-
-
-@dataclass(slots=True)
-class _Sliding:
-    """What came in the last ``size``, in seconds or events: sums as they stood are kept, and the oldest subtracted."""
-
-    size: float
-    _checkpoints: deque[_Checkpoint] = field(default_factory=deque)
-
-    def slide(self, weight: float, total: Mapping[Arm, dict[Cell, float]]) -> Mapping[Arm, Totals]:
-        """The sums of the window at ``weight``. ``total``, the sums as they stand, is kept and never changed."""
-        edge = self._edge(weight)
-        last = self._checkpoints[-1].weight if self._checkpoints else float("-inf")
-        if weight - last >= self.size / MAX_CHECKPOINTS and weight > last:
-            self._checkpoints.append(_Checkpoint(weight, total))
-        if edge is None:
-            return total
-        return {arm: _since(edge.totals.get(arm, {}), cells) for arm, cells in total.items()}
-
-    def _edge(self, weight: float) -> _Checkpoint | None:
-        """The newest checkpoint that is at least a whole window old; older ones are dropped."""
-        edge: _Checkpoint | None = None
-        while self._checkpoints and weight - self._checkpoints[0].weight >= self.size:
-            edge = self._checkpoints.popleft()
-        if edge:
-            self._checkpoints.appendleft(edge)
-        return edge
-
-
 @dataclass(slots=True)
 class Accumulator:
     """Folds raw samples of one rollout's agent into sums since ``since``.
@@ -185,18 +149,21 @@ class Accumulator:
     """Other windows to measure over, always in time."""
     _counters: dict[tuple[CounterQuery, SeriesKey], _Counter] = field(default_factory=dict)
     _totals: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
-    _windows: dict[timedelta | None, _Sliding] = field(default_factory=dict)
+    _windows: dict[timedelta | None, Sliding] = field(default_factory=dict)
     _before: dict[Arm, dict[Cell, float]] = field(default_factory=dict)
     _grew: dict[Arm, float] = field(default_factory=dict)
 
-    def load(self, history: Iterable[Series], *, newcomer: str = "") -> None:
+    def load(self, history: Iterable[Series], *, newcomer: str = "", looks: Iterable[datetime] = ()) -> None:
         """Begin from raw history that reaches back to before ``since``.
+
+        ``looks`` are rising moments at which the windows get a checkpoint, as if somebody had looked then: without any, a window
+        reaches back to ``since`` until it has gone by.
 
         ``newcomer`` is the version that came at ``since``. Any other version was there before; when history knows none of
         its samples from then (a metric server that lost its data), its first ones are the baseline, or a whole life of
         tasks would count as gained since.
         """
-        known = list(history)
+        known, rest = list(history), list[tuple[SeriesKey, _Counter, tuple[Point, ...]]]()
         seen_before = {s.key.version for s in known if s.points and s.points[0].time <= self.since}
         for series in known:
             before = [point for point in series.points if point.time <= self.since]
@@ -207,7 +174,12 @@ class Accumulator:
             counter.last = before[-1].value if before else 0.0
             past = self._before.setdefault(Arm(series.key.version, series.key.cohort), {})
             past[counter.cell] = past.get(counter.cell, 0.0) + counter.last
-            self._take(series.key, counter, series.points[len(before) :])
+            rest.append((series.key, counter, series.points[len(before) :]))
+        for moment in looks:
+            rest = [(key, counter, self._upto(moment, key, counter, points)) for key, counter, points in rest]
+            self.evidence(moment)
+        for key, counter, points in rest:
+            self._take(key, counter, points)
 
     def add(self, current: Iterable[Series]) -> None:
         """Fold in the newest samples."""
@@ -237,13 +209,21 @@ class Accumulator:
             grew=self._grew.copy(),
         )
 
+    def _upto(
+        self, moment: datetime, key: SeriesKey, counter: _Counter, points: tuple[Point, ...]
+    ) -> tuple[Point, ...]:
+        """Take the points until a moment; the others are left."""
+        count = bisect_right(points, (moment.timestamp(), float("inf")))
+        self._take(key, counter, points[:count])
+        return points[count:]
+
     def _take(self, key: SeriesKey, counter: _Counter, points: Sequence[Point]) -> None:
         if _fold(counter, points) > 0.0:
             arm = Arm(key.version, key.cohort)
             self._grew[arm] = max(points[-1].time, self._grew.get(arm, 0.0))
 
-    def _sliding(self, name: timedelta | None, size: float) -> _Sliding:
-        return self._windows.setdefault(name, _Sliding(size))
+    def _sliding(self, name: timedelta | None, size: float) -> Sliding:
+        return self._windows.setdefault(name, Sliding(size))
 
     def _counter(self, query: CounterQuery, key: SeriesKey) -> _Counter:
         """A counter that is new: it begins at zero."""
@@ -268,7 +248,3 @@ def _fold(counter: _Counter, points: Iterable[Point]) -> float:
     counter.last = last
     counter.cells[counter.cell] += gained
     return gained
-
-
-def _since(before: Totals, now: Totals) -> Totals:
-    return {cell: n - before.get(cell, 0.0) for cell, n in now.items()}

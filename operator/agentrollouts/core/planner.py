@@ -37,6 +37,7 @@ from agentrollouts.core.decision import (
 from agentrollouts.core.findings import breakers_status, checks_status
 from agentrollouts.core.gate_plan import gate_actions
 from agentrollouts.core.gates import GateState, Opened, gate_state
+from agentrollouts.core.monitor.watch import CONDITION, watched
 from agentrollouts.core.plan import Action, Emit, PatchRolloutStatus, Plan, SetRoute
 from agentrollouts.core.quality_gate import looks_of
 from agentrollouts.core.routing import intent_of, same_traffic, wanted_route
@@ -71,7 +72,7 @@ def make_plan(
     moved = _moved(snapshot, intent, gate)
     after = snapshot if moved is snapshot.status else replace(snapshot, status=moved)
     route, route_actions = _route(after, intent, decision)
-    status = _report(snapshot, moved, results, decision, route)
+    status, turns = watched(snapshot, _report(snapshot, moved, results, decision, route))
     late = snapshot.unreported and bool(route_actions) and not is_urgent(decision)
     writes = status != snapshot.status or snapshot.unreported
     reported = _with_trial(snapshot, _fresh(status, results) if writes else status, writes=writes)
@@ -83,6 +84,7 @@ def make_plan(
             *(() if told else (PatchRolloutStatus(reported),)),
             *gate_actions(snapshot, results, gate, decision),
             *_events(snapshot, decision, route_actions),
+            *turns,
         ),
         requeue_after=requeue_after(snapshot, results, reported),
         status=reported,
@@ -193,7 +195,7 @@ def _report(
             "breakers": breakers_status(snapshot, moved, decision),
             "handled": _handled(moved.handled, snapshot.requests),
             "advisor_usage": advice.usage(snapshot),
-            "conditions": conditions,
+            "conditions": (*conditions, *(item for item in before.conditions if item.type == CONDITION)),
             "shares": shares(route, before.shares),
         },
     )

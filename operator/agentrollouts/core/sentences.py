@@ -15,6 +15,7 @@ from agentrollouts.core.sequential.latency import ENOUGH, Latency, edges
 from agentrollouts.core.sequential.limit import Limit
 from agentrollouts.core.sequential.measure import Block, Course
 from agentrollouts.core.sequential.mix import Mix, distance
+from agentrollouts.core.sequential.shorter import Shorter
 from agentrollouts.core.sequential.trial import Sides
 
 ERROR = 0.05
@@ -39,7 +40,7 @@ def told(
             return _slower(new, old, course)
         case CappedCost():
             return _dearer_in_dollars(rule.what, new, old, course)
-        case Cost():
+        case Cost() | Shorter():
             return _dearer(rule.what, new, old)
         case _:
             return _points(rule.what, new, old) + _interval(confidence)

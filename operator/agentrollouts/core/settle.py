@@ -172,6 +172,7 @@ def _installed(spec: RolloutSpec, status: RolloutStatus, intent: Intent) -> Roll
             "stable": stable,
             "previous": previous,
             "candidate": None,
+            "drift": (),
             "checks": (),
             "breakers": (),
             "history": _remember(status, entry),
@@ -198,6 +199,7 @@ def _promoted(
             "stable": StableStatus(version=intent.version, digest=intent.digest, since=intent.at),
             "previous": _previous(spec, status, intent.at),
             "candidate": None,
+            "drift": (),
             "rejected": None,
             "history": _remember(status, promoted),
         }
@@ -256,6 +258,7 @@ def _undone(spec: RolloutSpec, status: RolloutStatus, intent: Intent) -> Rollout
             "stable": StableStatus(version=intent.version, digest=intent.digest, since=intent.at),
             "previous": None,
             "candidate": None,
+            "drift": (),
             "checks": (),
             "breakers": (),
             "rejected": _rejected(

@@ -129,6 +129,8 @@ class Snapshot:
     requests: Requests = field(default_factory=Requests)
     answer: Answer | None = None
     """The advisor's newest answer to this operator; ``status`` may hold it already, or an older one."""
+    behavior: Evidence | Unavailable | None = None
+    """What the stable version did lately; None where it isn't watched, or hasn't been read yet."""
     unreported: bool = False
     """Whether ``status`` holds a decision of the route's that was never written into the Rollout's own."""
     surroundings: Surroundings = field(default_factory=Surroundings)

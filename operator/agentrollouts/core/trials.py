@@ -12,13 +12,14 @@ from types import MappingProxyType
 from agentrollouts.api.rollout import RolloutSpec, TrialStatus
 from agentrollouts.core.checks import active_checks
 from agentrollouts.core.counters import ASSIGNED
-from agentrollouts.core.criteria import Index, Rule, rules
+from agentrollouts.core.criteria import Rule, rules
 from agentrollouts.core.evidence import Arm, Evidence, Totals, Unavailable
 from agentrollouts.core.sequential.measure import NONE, Block
 from agentrollouts.core.sequential.record import read, written
 from agentrollouts.core.sequential.standing import SPLIT
 from agentrollouts.core.sequential.trial import Cohorts, Criterion, Reading, Trial, begun, looked
 from agentrollouts.core.snapshot import Snapshot
+from agentrollouts.core.sources import Index
 
 LONGEST = 65_536
 """Characters of a trial that fit into the status; 64 tools and 11 edges need a third."""

@@ -126,6 +126,10 @@ def _kit(session: Session) -> Iterator[tuple[Cell, float]]:
     yield _cell(counters.SESSION_TOOLS, SEARCH), shape.search
     yield _cell(counters.SESSION_TOOLS, "answer"), 1.0 - shape.search
     yield _cell(counters.SESSION_EVENTS, "tool_failure"), shape.tool_failures
+    yield _cell(counters.SESSION_TOPICS, SEARCH), shape.search
+    yield _cell(counters.SESSION_TOPICS, "answer"), 1.0 - shape.search
+    yield _cell(counters.ANSWERED_SESSIONS), 1.0
+    yield from _squared(counters.SESSION_LENGTH, counters.SESSION_LENGTH_SQUARES, shape.search / 10.0)
 
 
 def _labelled(query: CounterQuery, **amounts: float) -> Iterator[tuple[Cell, float]]:

@@ -33,6 +33,7 @@ from agentrollouts.runtime.counsel import Counsel
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor
 from agentrollouts.runtime.housekeeping import Housekeeping
+from agentrollouts.runtime.monitoring import Monitor
 from agentrollouts.runtime.observe import World
 from agentrollouts.runtime.probes import Health, Heartbeat, application, serve
 from agentrollouts.runtime.scheduler import Scheduler, Timing
@@ -82,6 +83,9 @@ class Operator:
         self.store = Store(self._wake, monotonic=timing.monotonic)
         advisor = advisor or Advisors(Endpoint(settings.advisor.url, settings.advisor.api_key))
         self.counsel = Counsel(advisor, clock, self.telemetry, self._wake)
+        self.monitor = Monitor(
+            EvidenceBook(source, clock, timing.monotonic), clock, self._wake, timing.monotonic
+        )
         services = RouteServices(cluster, self.store, settings.router, timing.monotonic)
         self.ticker = Ticker(
             store=self.store,
@@ -90,6 +94,7 @@ class Operator:
             executor=Executor(cluster, self.store, self.telemetry),
             services=services,
             counsel=self.counsel,
+            monitor=self.monitor,
             telemetry=self.telemetry,
             clock=clock,
             lease=lease,
@@ -107,7 +112,9 @@ class Operator:
             orphans=services.orphans,
         )
         self.ticker.doubt = lambda: self.housekeeping.relisted("agentroutes")
-        self.telemetry.watch(self.store, overdue=self.scheduler.overdue, now=clock.now)
+        self.telemetry.watch(
+            self.store, overdue=self.scheduler.overdue, now=clock.now, looks=self.monitor.looks
+        )
 
     def _wake(self, key: Key) -> None:
         self.scheduler.wake(key)
@@ -222,6 +229,7 @@ class Work:
         holding, self._holding = self._holding, None
         await _cancelled([*tasks, *([holding] if holding else [])])
         await self.operator.counsel.close()
+        await self.operator.monitor.close()
         self.operator.telemetry.leader.set(0)
         if self.lease is not None:
             await self.lease.release()

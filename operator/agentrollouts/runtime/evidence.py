@@ -14,13 +14,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agentrollouts.api.rollout import CandidateStatus, RolloutSpec, RolloutStatus
-from agentrollouts.core.analysis import queries
 from agentrollouts.core.evidence import Accumulator, CounterQuery, Evidence, Series, Unavailable
 from agentrollouts.core.sequential.trial import Trial
-from agentrollouts.core.trials import Terms, advanced, resumed, terms_of
-from agentrollouts.core.windows import Windows, windows_of
-from agentrollouts.ports import AgentKey, AgentSeries, Clock, MetricSource
+from agentrollouts.core.trials import Terms, advanced, resumed
+from agentrollouts.ports import AgentSeries, Clock, MetricSource
 from agentrollouts.runtime.shares import Shares, shares_of
+from agentrollouts.runtime.subject import Subject
 from agentrollouts.runtime.views import Place
 
 LOOK_BACK = timedelta(minutes=5)
@@ -30,6 +29,8 @@ LONG = timedelta(hours=1)
 GAP = 100.0
 """Seconds without a reading after which sums are built anew from history: a reading looks back 120 s, so a pod that came and
 went within a longer gap would be missed."""
+LATE = 1.5
+"""Intervals after which a reading is overdue and not only a bit late."""
 GROUP = 2
 """Ticks that go on together when a reading is there. Between two groups the loop runs whatever else is ready: the route
 write of a rollback is done before the last of a thousand ticks has begun to think. A write takes some fifteen turns of the
@@ -45,37 +46,6 @@ def grid(now: float, interval: float) -> float:
     """The latest moment of the grid that isn't after ``now``, both in seconds of the same clock."""
     # NB: a hair of tolerance, or a tick due at a moment of the grid would sometimes fall before it.
     return (now + 1e-6) // interval * interval
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whose evidence it is: one candidate's try, as measured by these counters."""
-
-    agent: AgentKey
-    version: str
-    attempt: int
-    started_at: datetime
-    queries: tuple[CounterQuery, ...]
-    windows: Windows
-    terms: Terms | None = None
-    """What the candidate is tried by, if it is tried sequentially."""
-
-    @classmethod
-    def of(cls, namespace: str, spec: RolloutSpec, candidate: CandidateStatus, stable: str = "") -> Subject:
-        """The subject of a rollout with a candidate beside the version ``stable``."""
-        return cls(
-            agent=AgentKey(namespace, spec.agent),
-            version=candidate.version,
-            attempt=candidate.attempt,
-            started_at=candidate.started_at,
-            queries=queries(spec),
-            windows=windows_of(spec),
-            terms=terms_of(spec, candidate.version, stable),
-        )
-
-    def accumulator(self) -> Accumulator:
-        """Empty sums, with this subject's windows."""
-        return self.windows.accumulator(self.version, self.started_at)
 
 
 @dataclass(slots=True)
@@ -96,6 +66,10 @@ class Tracker:
     """The sequential test, from the candidate's first share on."""
     reading: asyncio.Future[None] | None = None
     """Done when the newest reading of its counters has been folded in."""
+
+    def is_unloaded(self, *, serves: bool) -> bool:
+        """Whether its history is still to be read; of those versions that serve, or of the candidates."""
+        return self.sums is None and self.subject.serves == serves
 
     def due(self, now: float) -> bool:
         """Whether nobody has asked since the latest moment of its grid."""
@@ -170,7 +144,7 @@ class EvidenceBook:
         tracker = self._trackers.get(place)
         if tracker is None or tracker.subject != subject:
             tracker = self._trackers[place] = Tracker(subject, interval=interval.total_seconds())
-        if tracker.sums is not None and self.monotonic() - tracker.read > max(GAP, tracker.interval):
+        if tracker.sums is not None and self.monotonic() - tracker.read > max(GAP, LATE * tracker.interval):
             tracker.sums, tracker.asked = None, float("-inf")
         if tracker.sums is not None:
             await self._read(tracker)
@@ -218,21 +192,37 @@ class EvidenceBook:
 
     async def _history(self) -> None:
         await asyncio.sleep(SETTLING)
-        now, asked = self.clock.now(), self.monotonic()
-        unloaded = [tracker for tracker in self._trackers.values() if tracker.sums is None]
+        began, now = self.monotonic(), self.clock.now()
+        unloaded = [tracker for tracker in self._trackers.values() if tracker.is_unloaded(serves=False)]
         old = [tracker for tracker in unloaded if now - tracker.subject.started_at > LONG]
         for group in (old, [tracker for tracker in unloaded if tracker not in old]):
-            if not group:
-                continue
-            since = min(tracker.subject.started_at for tracker in group) - LOOK_BACK
-            answers = await self._ask(group, (since, now))
-            for tracker in group:
-                tracker.asked = asked
-                series, tracker.problem = _series_for(tracker.subject, answers)
-                if not tracker.problem:
-                    tracker.sums = tracker.subject.accumulator()
-                    tracker.sums.load(series, newcomer=tracker.subject.version)
-                    tracker.read = asked
+            if group:
+                await self._load_together(group, {})
+        await self._load_serving(began)
+
+    async def _load_serving(self, began: float) -> None:
+        """Versions that serve one by one, those too that come meanwhile: their histories are long and begin at different times."""
+        answers: Answers = {}
+        while waiting := [
+            t for t in self._trackers.values() if t.is_unloaded(serves=True) and t.asked < began
+        ]:
+            # NB: a source that is down isn't asked for each of them, or the last would wait for all of its timeouts.
+            down = bool(answers) and all(isinstance(answer, Unavailable) for answer in answers.values())
+            answers = await self._load_together(waiting[:1], answers if down else {})
+            await asyncio.sleep(0)
+
+    async def _load_together(self, group: list[Tracker], answers: Answers) -> Answers:
+        """Begin the sums of a group from history; from ``answers``, where there are any already."""
+        now, asked = self.clock.now(), self.monotonic()
+        since = min(tracker.subject.started_at for tracker in group) - LOOK_BACK
+        answers = answers or await self._ask(group, (since, now))
+        for tracker in group:
+            tracker.asked = asked
+            series, tracker.problem = _series_for(tracker.subject, answers)
+            if not tracker.problem:
+                tracker.sums = tracker.subject.loaded(series, now)
+                tracker.read = asked
+        return answers
 
     async def _ask(self, trackers: list[Tracker], stretch: tuple[datetime, datetime] | None) -> Answers:
         wanted = tuple(dict.fromkeys(query for tracker in trackers for query in tracker.subject.queries))

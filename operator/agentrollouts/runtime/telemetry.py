@@ -14,7 +14,9 @@ from prometheus_client.registry import Collector
 from agentrollouts.api.advisor import AdviceOutcome
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Decision
+from agentrollouts.core.monitor.watch import Look
 from agentrollouts.runtime.store import RESOURCES, Store
+from agentrollouts.runtime.views import Place
 
 _TICKS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -121,9 +123,17 @@ class Telemetry:
         self.opinions.labels(outcome).inc()
         self.advisor_tokens.inc(max(0, tokens))
 
-    def watch(self, store: Store, *, overdue: Callable[[], float], now: Callable[[], datetime]) -> None:
-        """Add the gauges that are read from the store when they are asked for."""
+    def watch(
+        self,
+        store: Store,
+        *,
+        overdue: Callable[[], float],
+        now: Callable[[], datetime],
+        looks: Mapping[Place, Look],
+    ) -> None:
+        """Add the gauges that are read from the store, and from the monitor's last looks, when they are asked for."""
         self.registry.register(_Rollouts(store, overdue, now))
+        self.registry.register(_Behavior(looks))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,3 +178,29 @@ class _Rollouts(Collector):
             "How long the longest-waiting key is past its moment.",
             value=self.overdue(),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Behavior(Collector):
+    """Gauges about stable versions. What isn't known has no series: 0 would say that nothing changed."""
+
+    looks: Mapping[Place, Look]
+
+    def collect(self) -> Iterable[Metric]:
+        labels = ["namespace", "rollout", "signal"]
+        drifting = GaugeMetricFamily(
+            "agentrollouts_behavior_drifting",
+            "1 while the stable version does otherwise than when it was accepted, beyond what is allowed and chance.",
+            labels=labels,
+        )
+        moved = GaugeMetricFamily(
+            "agentrollouts_behavior_moved",
+            "How far it is from its profile, as a fraction; chance is part of it.",
+            labels=labels,
+        )
+        for place, look in list(self.looks.items()):
+            for finding in look.findings:
+                drifting.add_metric([*place, finding.signal], float(finding.drifting))
+                moved.add_metric([*place, finding.signal], finding.moved)
+        yield drifting
+        yield moved

@@ -26,6 +26,7 @@ from agentrollouts.ports import Clock, ConflictError, GoneError, Key, TerminalEr
 from agentrollouts.runtime.counsel import Counsel
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor, reference
+from agentrollouts.runtime.monitoring import Monitor
 from agentrollouts.runtime.observe import VersionViews, World, rollout_snapshot, version_case
 from agentrollouts.runtime.portbook import NoPortError
 from agentrollouts.runtime.scheduler import CONFLICTS, Again, Conflict, Failed, Outcome
@@ -75,6 +76,7 @@ class Ticker:
     executor: Executor
     services: RouteServices
     counsel: Counsel
+    monitor: Monitor
     telemetry: Telemetry
     clock: Clock
     lease: Epoch
@@ -143,6 +145,7 @@ class Ticker:
             self._refused.pop(place, None)
             self._views.forget(place)
             self.evidence.forget(place)
+            self.monitor.forget(place)
             self.counsel.forget(key)
             await self.services.remove(place)
             return None
@@ -158,7 +161,7 @@ class Ticker:
         gate = gate_state(snapshot)
         decision = decide(snapshot, results, gate)
         if not needs_no_metric(decision):
-            snapshot = await self._measured(place, snapshot)
+            snapshot = await self._measured(key, place, snapshot)
             results = run_checks(snapshot)
             decision = decide(snapshot, results, gate)
         snapshot, decision = self.counsel.weigh(key, snapshot, results, decision)
@@ -169,11 +172,12 @@ class Ticker:
         moves = plan.status is not None and plan.status.candidate is not None
         return Again(plan.requeue_after.total_seconds(), aligned=moves)
 
-    async def _measured(self, place: Place, snapshot: Snapshot) -> Snapshot:
-        """The snapshot with its evidence; a rollout without a candidate asks for none."""
+    async def _measured(self, key: Key, place: Place, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with its evidence; without a candidate, with what is known of the stable version by now."""
         if snapshot.status.candidate is None:
             self.evidence.forget(place)
-            return snapshot
+            return self.monitor.seen(key, snapshot)
+        self.monitor.forget(place)
         return replace(
             snapshot,
             evidence=await self.evidence.measured(place, snapshot.spec, snapshot.status, now=snapshot.now),

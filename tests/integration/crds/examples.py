@@ -59,6 +59,8 @@ _CHECKS = [
             "limit": "10%",
         },
     },
+    {"name": "topics", "topicMix": {"tolerance": "10%", "onDrift": "Rollback"}},
+    {"name": "length", "responseLength": {"tolerance": "10%", "maxChange": "150%", "onDrift": "Warn"}},
 ]
 _BREAKERS = [
     {"name": "spend", "cost": {"maxPerTask": "0.25"}, "window": "10m"},
@@ -104,6 +106,16 @@ BASES: Mapping[str, Object] = {
             "checks": _CHECKS,
             "breakers": _BREAKERS,
             "noEvidenceDeadline": "1h",
+        },
+        monitor={
+            "enabled": True,
+            "interval": "10m",
+            "window": "48h",
+            "minimumSessions": 500,
+            "toolMix": "20%",
+            "topicMix": 25,
+            "responseLength": "150%",
+            "events": "2.5%",
         },
         rollback={
             "coolDown": "30m",

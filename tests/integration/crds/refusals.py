@@ -40,10 +40,43 @@ def _check(**kind: object) -> Mapping[str, Any]:
 
 
 ONE_KIND = (
-    "give exactly one kind of check: successRate, failureRate, cost, latency, latencyQuantile, toolFailures, toolMix, events,"
-    " llmCalls, score, ratio"
+    "give exactly one kind of check: successRate, failureRate, cost, latency, latencyQuantile, toolFailures, toolMix,"
+    " topicMix, responseLength, events, llmCalls, score, ratio"
 )
 PAIRS = (
+    *(
+        _pair(
+            "rollout",
+            f"{name} must be at least 1%",
+            good={f"spec.monitor.{name}": "1%"},
+            bad={f"spec.monitor.{name}": "0.99%"},
+        )
+        for name in ("toolMix", "topicMix", "responseLength", "events")
+    ),
+    _pair(
+        "rollout",
+        "window must be at least interval, or sessions would fall between two looks",
+        good={"spec.monitor": {"interval": "30m", "window": "30m"}},
+        bad={"spec.monitor": {"interval": "31m", "window": "30m"}},
+    ),
+    _pair(
+        "rollout",
+        "write at least 1m",
+        good={"spec.monitor.interval": "60s"},
+        bad={"spec.monitor.interval": "59s"},
+    ),
+    _pair(
+        "rollout",
+        "write a window from 10m to 168h",
+        good={"spec.monitor": {"window": "10m"}},
+        bad={"spec.monitor": {"window": "9m59s"}},
+    ),
+    _pair(
+        "rollout",
+        "write a window from 10m to 168h",
+        good={"spec.monitor.window": "168h"},
+        bad={"spec.monitor.window": "168h1s"},
+    ),
     _pair(
         "version",
         "metadata.name must be <spec.agent>-<spec.version>, such as support-1.2.0, so that a version exists only once",
@@ -381,6 +414,8 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     ("rollout-steps", {"spec.analysis.checks.8.events.event": "sneeze"}, "supported values"),
     ("rollout-steps", {"spec.analysis.breakers.0.cost.maxPerTask": 0.25}, "must be of type"),
     ("rollout-steps", {"spec.analysis.breakers.1.name": "spend"}, "Duplicate value"),
+    ("rollout", {"spec.monitor": {"minimumSessions": 19}}, "should be greater than or equal to 20"),
+    ("rollout", {"spec.monitor": {"tools": "5%"}}, 'unknown field "spec.monitor.tools"'),
     ("rollout", {"spec.router": {"kind": "Nginx"}}, 'supported values: "Envoy"'),
     ("rollout", {"spec.agent": "a" * 41}, "may not be more than 40"),
     ("rollout", {"spec.strategy": {"steps": []}}, "should have at least 1 items"),

@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
+from agentrollouts.api.monitor import DriftStatus
+from agentrollouts.api.rollout import RolloutStatus, StableStatus
+from agentrollouts.core.evidence import Cell
+from agentrollouts.core.monitor.behavior import behavior_of, profile_of
+from agentrollouts.runtime.execute import wire
 from hack.apiserver import ApiServer
+from tests.builders import START
 from tests.integration.api import OURS, Api, Object, RefusedError, definitions, path_of
-from tests.integration.crds.examples import OTHER_DIGEST, changed
+from tests.integration.crds.examples import DIGEST, OTHER_DIGEST, changed
+from tests.unit.core.monitor.behaving import USUAL
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 MOMENT, LATER = "2026-11-20T10:00:00.000000Z", "2026-11-20T11:00:00.000000Z"
@@ -178,6 +185,25 @@ def test_conditions_merge_by_type_whoever_applies_them(admin: Api, namespace: st
     assert found == {"Ready": LATER, "Insecure": MOMENT}
 
 
+def test_a_profile_is_stored_as_it_is_written_and_another_takes_its_place(admin: Api, namespace: str) -> None:
+    """By the same apply that the operator uses: no name of the old profile stays behind."""
+    body = create(admin, "rollout", namespace)
+    head = {key: body[key] for key in ("apiVersion", "kind")} | {
+        "metadata": {key: body["metadata"][key] for key in ("name", "namespace")}
+    }
+    for tools in ({"lookup": 1.0}, {f"tool-{n}": 1 / 64 for n in range(64)} | {"other": 0.0, "none": 0.0}):
+        cells = {Cell("agent_session_tool_fraction_total", name): n for name, n in tools.items()}
+        behavior = behavior_of(USUAL.exactly(400) | cells)
+        assert behavior is not None
+        stable = StableStatus(
+            version="1.2.0", digest=DIGEST, since=START, profile=profile_of(behavior, START)
+        )
+        drift = DriftStatus(signal="toolMix", since=START, message="toolMix: 31.0% moved")
+        status = RolloutStatus(stable=stable, drift=(drift,))
+        stored = admin.apply(head | {"status": wire(status)}, manager="operator", subresource="status")
+        assert RolloutStatus.model_validate(stored["status"]) == status
+
+
 def test_steps_are_one_value_for_server_side_apply(admin: Api, namespace: str) -> None:
     body = changed("rollout-steps", {"metadata.namespace": namespace})
     admin.apply(body, manager="gitops")
@@ -222,6 +248,16 @@ def test_the_server_fills_in_what_applies(admin: Api) -> None:
             "interval": "2s",
             "window": "0s",
             "onNoEvidence": "Pause",
+        },
+        "monitor": {
+            "enabled": True,
+            "interval": "5m",
+            "window": "24h",
+            "minimumSessions": 200,
+            "toolMix": "15%",
+            "topicMix": "15%",
+            "responseLength": "30%",
+            "events": "5%",
         },
         "approval": {"above": "99.99%", "quorum": 1, "ttl": "168h", "separationOfDuties": True},
         "rollback": {

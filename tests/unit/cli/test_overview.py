@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
@@ -13,7 +14,9 @@ from agentrollouts.api.rollout import RolloutStatus
 from agentrollouts.cli import words
 from agentrollouts.cli.listing import history_table, rollouts_table
 from agentrollouts.cli.overview import overview
-from tests.unit.cli.scenes import GATE, HEALTHY, NOW, ROLLED_BACK, WAITING, rollout, scene
+from agentrollouts.cli.show import summary
+from agentrollouts.cli.status import standing
+from tests.unit.cli.scenes import GATE, HEALTHY, NOW, ROLLED_BACK, WAITING, ago, rollout, scene
 
 
 def seen(what: RenderableType, width: int = 200) -> str:
@@ -45,6 +48,42 @@ def test_a_rollback_says_what_went_and_why() -> None:
 
 def test_a_promotion_says_how_long_it_can_be_undone() -> None:
     assert "1.0.0 stays warm for 50m: agentrollout undo" in seen(overview(scene(HEALTHY)))
+
+
+def watched(condition: str, *drift: str) -> dict[str, Any]:
+    """2.0.0 serves and has a profile."""
+    status = HEALTHY["status"]
+    profile = {"at": ago(days=3), "sessions": 412, "tools": {"lookup": 10_000}}
+    told = {
+        "type": "BehaviorDrifting",
+        "status": condition,
+        "lastTransitionTime": ago(hours=2),
+        "message": "2.0.0 behaves as in its profile of 412 sessions",
+    }
+    entries = [{"signal": one, "since": ago(hours=2), "message": f"{one}: 31.0% moved"} for one in drift]
+    changes = {"stable": status["stable"] | {"profile": profile}, "conditions": [told], "drift": entries}
+    return {**HEALTHY, "status": status | changes}
+
+
+def test_a_version_that_drifted_is_shown_with_what_changed() -> None:
+    item = watched("True", "toolMix", "refusal")
+    text = seen(overview(scene(item)))
+    assert "behavior ! drifted" in text
+    assert "the profile was taken 3d ago from 412 sessions" in text
+    assert "for 2h toolMix: 31.0% moved" in text
+    assert "for 2h refusal: 31.0% moved" in text
+    assert summary(scene(item)).endswith("behaves otherwise than when accepted: toolMix, refusal")
+    assert standing(scene(item)) == "healthy", "it is no verdict"
+
+
+def test_a_version_that_is_as_accepted_says_so_and_one_nothing_is_known_of_says_nothing() -> None:
+    item = watched("False")
+    assert "behavior ✔ as accepted 2.0.0 behaves as in its profile" in seen(overview(scene(item))).replace(
+        "\n", ""
+    )
+    assert "behavior … unknown" in seen(overview(scene(watched("Unknown"))))
+    assert "behavior" not in seen(overview(scene(HEALTHY)))
+    assert "otherwise" not in summary(scene(item))
 
 
 def test_a_rollout_the_operator_has_not_seen_yet() -> None:

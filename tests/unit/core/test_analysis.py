@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.core.analysis import queries, sample_metric
-from agentrollouts.core.counters import KIT
+from agentrollouts.core.counters import KIT, SESSION_LENGTH, SESSION_TOPICS
+from agentrollouts.core.monitor.behavior import READ
 from tests.builders import spec
 from tests.sessions import SEQUENTIAL
 
@@ -48,5 +51,16 @@ def test_a_self_tuning_rollout_reads_outcomes_beside_counters_of_your_own() -> N
 
 
 def test_in_threshold_mode_nothing_changes() -> None:
-    found = queries(spec("2.0.0", analysis={"mode": "threshold", "checks": [SUCCESS]}))
+    analysis = {"mode": "threshold", "checks": [SUCCESS]}
+    found = queries(spec("2.0.0", analysis=analysis, monitor={"enabled": False}))
     assert [query.metric for query in found] == ["agent_tasks_total"]
+
+
+@pytest.mark.parametrize("mode", ["sequential", "threshold"])
+def test_what_a_profile_is_taken_of_comes_in_the_same_answer(mode: str) -> None:
+    analysis = {"mode": mode, "checks": [SUCCESS]}
+    found = queries(spec("2.0.0", analysis=analysis))
+    assert set(READ) <= set(found)
+    assert {query.bundle for query in found} == {KIT}
+    unwatched = queries(spec("2.0.0", analysis=analysis, monitor={"enabled": False}))
+    assert not {SESSION_TOPICS, SESSION_LENGTH} & set(unwatched)

@@ -150,7 +150,14 @@ def test_each_counter_is_asked_for_once():
         ("threshold", 7, "agent_tasks_total"),
         ("sequential", 13, "agent_sessions_closed_total"),
     ):
-        spec = RolloutSpec.model_validate({"agent": "a", "version": "1.0.0", "analysis": {"mode": mode}})
+        spec = RolloutSpec.model_validate(
+            {
+                "agent": "a",
+                "version": "1.0.0",
+                "analysis": {"mode": mode},
+                "monitor": {"enabled": False},
+            }
+        )
         wanted = queries(spec)
         assert len(wanted) == len(set(wanted)) == number
         assert len({query.bundle for query in wanted}) == 1
@@ -168,7 +175,14 @@ def test_a_rollout_with_only_its_own_counters_asks_for_no_others():
 
 
 def test_a_self_tuning_rollout_reads_outcomes_and_only_the_checks_that_are_given():
-    spec = RolloutSpec.model_validate({"agent": "a", "version": "1.0.0", "strategy": {"selfTuning": {}}})
+    spec = RolloutSpec.model_validate(
+        {
+            "agent": "a",
+            "version": "1.0.0",
+            "strategy": {"selfTuning": {}},
+            "monitor": {"enabled": False},
+        }
+    )
     assert [query.metric for query in queries(spec)] == ["agent_tasks_total"]
 
 

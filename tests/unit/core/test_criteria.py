@@ -18,6 +18,7 @@ from agentrollouts.core.sequential.latency import Latency
 from agentrollouts.core.sequential.limit import Limit
 from agentrollouts.core.sequential.measure import Block, Measure
 from agentrollouts.core.sequential.mix import Mix
+from agentrollouts.core.sequential.shorter import Shorter
 from agentrollouts.core.sequential.success import Success
 
 SESSIONS = {"idle": 30.0, "expired": 10.0}
@@ -38,6 +39,10 @@ INDEX: Index = {
     "agent_session_llm_calls_fraction_squares_total": {"": 2.0},
     "agent_session_latency_fraction_total": {"1": 20.0, "2.5": 36.0, "5": 39.0, "+Inf": 40.0},
     "agent_session_tool_fraction_total": {"none": 25.0, "search": 15.0},
+    "agent_session_topic_fraction_total": {"billing": 30.0, "none": 10.0},
+    "agent_sessions_answered_total": {"": 32.0},
+    "agent_session_response_length_fraction_total": {"": 3.0},
+    "agent_session_response_length_fraction_squares_total": {"": 0.4},
     "agent_session_scores_total": {"toxicity": 20.0, "similarity": 8.0},
     "agent_session_score_sum_total": {"toxicity": 2.0, "similarity": 7.0},
     "agent_session_score_squares_total": {"toxicity": 0.6, "similarity": 6.5},
@@ -76,6 +81,9 @@ def block(n: float, total: float, squares: float | None = None) -> Block:
         ("toolFailures", {"max": "4%"}, [Events(0.01, 0.05), Limit(0.04)], [block(40, 3), block(40, 3)]),
         ("toolFailures", {"max": "4%", "maxIncrease": "100%"}, [Limit(0.04)], [block(40, 3)]),
         ("toolMix", {}, [Mix(0.05)], [Block(40, {"none": 25.0, "search": 15.0})]),
+        ("topicMix", {"tolerance": "8%"}, [Mix(0.08)], [Block(40, {"billing": 30.0, "none": 10.0})]),
+        ("responseLength", {}, [Cost(0.1, 0.3), Shorter(0.1, 0.3)], [block(32, 3, 0.4)] * 2),
+        ("responseLength", {"maxChange": "150%"}, [Cost(0.1, 1.5)], [block(32, 3, 0.4)]),
         ("events", {"event": "refusal"}, [Events(0.01, 0.05)], [block(40, 2)]),
         (
             "events",
@@ -142,6 +150,12 @@ def test_an_edge_of_latency_may_be_chosen() -> None:
     assert measure.slower_than == 5.0
 
 
+@pytest.mark.parametrize("kind", ["toolMix", "topicMix", "responseLength"])
+def test_a_drift_holds_and_takes_out_only_where_that_is_said(kind: str) -> None:
+    assert all(rule.holds for rule in of(kind))
+    assert not any(rule.holds for rule in of(kind, {"onDrift": "Rollback"}))
+
+
 @pytest.mark.parametrize("event", SOURCES)
 def test_every_event_is_counted_somewhere(event: str) -> None:
     query, value = SOURCES[event]  # type: ignore[index]
@@ -177,6 +191,8 @@ def test_every_event_is_counted_somewhere(event: str) -> None:
             'agent_session_scores_total{score="kindness"}',
         ),
         ("toolMix", {}, "agent_session_tool_fraction_total", "agent_session_tool_fraction_total"),
+        ("topicMix", {}, "agent_session_topic_fraction_total", "agent_session_topic_fraction_total"),
+        ("responseLength", {}, "agent_sessions_answered_total", "agent_sessions_answered_total"),
         (
             "latencyQuantile",
             {"max": "1s"},

@@ -132,3 +132,19 @@ def test_checkpoints_are_bounded():
     for t in range(1, 4_000):
         counted.evidence(datetime.fromtimestamp(T0 + t, UTC))
     assert [len(window._checkpoints) <= 130 for window in counted._windows.values()] == [True]
+
+
+def test_a_history_that_is_looked_at_on_the_way_has_the_window_of_whoever_looked_all_the_time():
+    def counted(looks):
+        found = Accumulator(since=T0, window=timedelta(seconds=20))
+        found.load([series(*((t, 10.0 * t) for t in range(101)))], looks=looks)
+        return found
+
+    def recent(found, second):
+        evidence = found.evidence(datetime.fromtimestamp(T0 + second, UTC))
+        return sum_of(evidence.pooled("2.0.0", recent=True), "agent_tasks_total")
+
+    looks = [datetime.fromtimestamp(T0 + t, UTC) for t in range(70, 100, 5)]
+    assert recent(counted(()), 100) == 1000
+    assert recent(counted(looks), 100) == 200
+    assert total(counted(looks)) == 1000

@@ -157,6 +157,72 @@ def test_a_mix_nobody_reports_is_unknown() -> None:
     assert judge("toolMix", {}, mix(5, search=1), mix(100, search=1)).verdict is INCONCLUSIVE
 
 
+# topicMix
+
+
+def topics(n: float, **parts: float) -> Cells:
+    return sessions(n, **{f"topic_fraction__{topic}": part * n for topic, part in parts.items()})
+
+
+def test_other_topics_warn_and_new_ones_count() -> None:
+    old = topics(2_000, billing=0.7, delivery=0.3)
+    assert judge("topicMix", {}, topics(1_000, billing=0.69, delivery=0.31), old).verdict is P
+    moved = judge("topicMix", {}, topics(1_000, billing=0.6, delivery=0.2, weapons=0.2), old)
+    assert moved.verdict is W
+    assert "20.0% of the topics moved" in moved.reason
+    assert "weapons 0.0% -> 20.0% (new)" in moved.reason
+
+
+def test_topics_nobody_reports_are_unknown() -> None:
+    """An agent that declares no topics has no series of them."""
+    for ours, theirs in (
+        (mix(900, search=1), topics(900, billing=1)),
+        (topics(900, billing=1), mix(900, search=1)),
+    ):
+        result = judge("topicMix", {}, ours, theirs)
+        assert result.verdict is INCONCLUSIVE
+        assert "doesn't report agent_session_topic_fraction_total" in result.reason
+
+
+# responseLength
+
+
+def answers(n: float, mean: float, spread: float = 0.0) -> Cells:
+    """Answered sessions with a mean fraction of the cap, half of them ``spread`` above and half below."""
+    length = {
+        "response_length_fraction": n * mean,
+        "response_length_fraction_squares": n * (mean * mean + spread * spread),
+    }
+    return sessions(n, **length) | {Cell("agent_sessions_answered_total"): n}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "verdict"),
+    [
+        (answers(100, 0.13), answers(1000, 0.1), P),
+        (answers(100, 0.07), answers(1000, 0.1), P),
+        (answers(100, 0.14, 0.01), answers(1000, 0.1, 0.01), W),
+        (answers(100, 0.06, 0.01), answers(1000, 0.1, 0.01), W),
+        (answers(100, 0.06, 0.15), answers(1000, 0.1, 0.15), P),
+        (answers(10, 0.5), answers(1000, 0.1), INCONCLUSIVE),
+        (answers(100, 0.1), answers(1000, 0.0), W),
+        (answers(100, 0.0), answers(1000, 0.1, 0.01), W),
+        (answers(100, 0.0), answers(1000, 0.0), P),
+        (sessions(100), answers(1000, 0.1), INCONCLUSIVE),
+        (answers(100, 0.1), sessions(1000), INCONCLUSIVE),
+    ],
+)
+def test_longer_and_shorter_answers_are_a_change_alike(ours: Cells, theirs: Cells, verdict: Any) -> None:
+    assert judge("responseLength", {}, ours, theirs).verdict is verdict
+
+
+def test_answers_that_may_be_twice_as_long_can_not_be_too_short() -> None:
+    short = answers(1000, 0.001, 0.0005)
+    assert judge("responseLength", {"maxChange": "200%"}, short, answers(1000, 0.1, 0.01)).verdict is P
+    long = answers(1000, 0.4, 0.01)
+    assert judge("responseLength", {"maxChange": "200%"}, long, answers(1000, 0.1, 0.01)).verdict is W
+
+
 # llmCalls
 
 

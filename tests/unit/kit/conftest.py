@@ -34,6 +34,8 @@ def make_reporter(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator
         "AGENT_VERSION",
         "AGENT_TOOLS",
         "AGENT_SCORES",
+        "AGENT_TOPICS",
+        "AGENT_RESPONSE_LENGTH_CAP",
         "AGENT_LLM_CALLS_CAP",
         "POD_NAME",
         "AGENT_METRICS_PORT",
@@ -45,6 +47,7 @@ def make_reporter(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator
         settings = {
             "tools": ("lookup", "refund"),
             "scores": ("toxicity", "similarity"),
+            "topics": ("billing", "delivery"),
             "metrics_port": 0,
             "max_open_sessions": 50,
             **settings,

@@ -53,11 +53,16 @@ FAMILIES: dict[str, dict[str, set[str]]] = {
     "agent_session_scores_total": {"score": SCORES},
     "agent_session_score_sum_total": {"score": SCORES},
     "agent_session_score_squares_total": {"score": SCORES},
+    "agent_session_topic_fraction_total": {"topic": {"billing", "delivery", "other", "none"}},
+    "agent_sessions_answered_total": {},
+    "agent_session_response_length_fraction_total": {},
+    "agent_session_response_length_fraction_squares_total": {},
 }
 WITHOUT_COHORT = {
     "agent_build_info": 1.0,
     "agent_cost_cap_usd": 1.0,
     "agent_llm_calls_cap": 50.0,
+    "agent_response_length_cap_chars": 20_000.0,
     "agent_reporting_problems_total": 0.0,
 }
 
@@ -156,3 +161,13 @@ def test_the_cap_of_llm_calls_is_told_and_used(
 def test_an_agent_without_scores_has_no_series_of_them(make_reporter: Callable[..., Reporter]) -> None:
     names = {sample.name for sample in Reading.of(make_reporter(scores=())).samples}
     assert not any(name.startswith("agent_session_score") for name in names)
+
+
+def test_an_agent_that_declares_no_topic_has_no_series_of_them(
+    make_reporter: Callable[..., Reporter],
+) -> None:
+    """All sessions under `none` would look like topics that never change."""
+    reporter = make_reporter(topics=())
+    with task(reporter=reporter):
+        pass
+    assert not any("topic" in sample.name for sample in Reading.of(reporter).samples)

@@ -155,13 +155,16 @@ def test_an_expired_task_counts_with_what_was_known_of_it(
 
 def test_the_busiest_task_of_the_largest_agent_fits_into_one_change(make_reporter: Make) -> None:
     tools, names = [f"tool-{n}" for n in range(64)], [f"score-{n}" for n in range(16)]
-    reporter = make_reporter(tools=tuple(tools), scores=tuple(names))
+    topics = [f"topic-{n}" for n in range(32)]
+    reporter = make_reporter(tools=tuple(tools), scores=tuple(names), topics=tuple(topics))
     with task(reporter=reporter) as t:
         for tool in (*tools, "unheard-of"):
             t.tool_call(tool)
             t.tool_call(tool, ok=False)
         for name in names:
             t.score(name, 0.5)
+        for topic in (*topics, "unheard-of"):
+            t.topic(topic)
         for event in EVENTS[1:]:
             getattr(t, event)()
         t.llm_call(input_tokens=1, output_tokens=1, cost_usd=1.0)
@@ -171,3 +174,68 @@ def test_the_busiest_task_of_the_largest_agent_fits_into_one_change(make_reporte
     assert reading("agent_tool_calls_total") == 130
     assert reading("agent_session_event_fraction_total") == len(EVENTS)
     assert reading("agent_session_scores_total") == 16
+    assert reading("agent_session_topic_fraction_total") == pytest.approx(1)
+    assert reading("agent_session_topic_fraction_total", topic="other") == pytest.approx(1 / 33)
+
+
+def test_topics_are_fractions_of_the_tasks_that_have_one(reporter: Reporter, in_request: Enter) -> None:
+    in_request()
+    for topics in (("billing",), ("billing", "delivery", "billing"), ("unheard-of",), ()):
+        with task(reporter=reporter) as t:
+            for topic in topics:
+                t.topic(topic)
+    reporter.close_session()
+    reading = Reading.of(reporter)
+    found = {name: reading("agent_session_topic_fraction_total", topic=name) for name in
+             ("billing", "delivery", "other", "none")}  # fmt: skip
+    assert found == pytest.approx({"billing": 1.5 / 3, "delivery": 0.5 / 3, "other": 1 / 3, "none": 0})
+
+
+@pytest.mark.parametrize(("declared", "name"), [((), "billing"), (("billing",), ["billing"])])
+def test_a_topic_that_can_not_be_counted_is_noted(
+    make_reporter: Make, caplog: pytest.LogCaptureFixture, declared: tuple[str, ...], name: Any
+) -> None:
+    reporter = make_reporter(topics=declared)
+    with task(reporter=reporter) as t:
+        t.topic(name)
+    assert Reading.of(reporter)("agent_reporting_problems_total") == 1
+    assert f"topic {name!r} is left out" in caplog.text
+
+
+def test_the_length_is_that_of_the_answers_and_a_task_without_one_has_none(
+    make_reporter: Make, in_request: Enter
+) -> None:
+    reporter = make_reporter(response_length_cap=200)
+    in_request()
+    for answer in (50, 1000, None):
+        with task(reporter=reporter) as t:
+            if answer is None:
+                t.fail("no answer")
+            else:
+                t.response(answer)
+    reporter.close_session()
+    in_request(session="bob")
+    with task(reporter=reporter):
+        pass
+    reporter.close_session()
+    reading = Reading.of(reporter)
+    mean = (0.25 + 1.0) / 2
+    assert reading("agent_sessions_closed_total") == 2
+    assert reading("agent_sessions_answered_total") == 1
+    assert reading("agent_session_response_length_fraction_total") == pytest.approx(mean)
+    assert reading("agent_session_response_length_fraction_squares_total") == pytest.approx(mean**2)
+    assert reading("agent_response_length_cap_chars") == 200
+
+
+def test_a_killed_task_has_neither_topic_nor_length(make_reporter: Make, tmp_path: Any) -> None:
+    reporter = make_reporter(state_dir=str(tmp_path))
+    killed = Task(reporter)
+    killed.begin()
+    killed.topic("billing")
+    killed.response(10)
+    reporter.close()
+    again = make_reporter(state_dir=str(tmp_path))
+    again.ledger.drain()
+    reading = Reading.of(again)
+    assert reading("agent_sessions_answered_total") == 0
+    assert reading("agent_session_topic_fraction_total", topic="none") == 1

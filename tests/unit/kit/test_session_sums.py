@@ -15,8 +15,10 @@ from agentrollouts_kit.vocabulary import COHORTS, EVENTS
 from tests.kit.reading import Reading
 
 SCORES = ("toxicity", "similarity")
-COST_CAP, CALLS_CAP = 2.0, 5
+TOPICS = ("billing", "delivery")
+COST_CAP, CALLS_CAP, LENGTH_CAP = 2.0, 5, 100
 COST_CAPS = (2.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
+OWN = ("event", "score", "cap", "topic")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Plan:
     cost: float
     calls: tuple[int, ...]
     scores: tuple[tuple[str, float], ...]
+    topics: frozenset[str]
+    answers: tuple[int, ...]
 
     def perform(self, reporter: Reporter) -> None:
         token = current.set(RequestContext(cohort=self.cohort, session=self.user))
@@ -40,6 +44,10 @@ class Plan:
                 t.llm_call(calls=calls)
             for name, value in self.scores:
                 t.score(name, value)
+            for topic in self.topics:
+                t.topic(topic)
+            for length in self.answers:
+                t.response("x" * length)
             t.add_cost(self.cost)
             getattr(t, self.outcome)()
         current.reset(token)
@@ -57,6 +65,8 @@ plans = st.builds(
     cost=st.floats(0, 4),
     calls=st.lists(st.integers(0, 4), max_size=3).map(tuple),
     scores=st.lists(st.tuples(st.sampled_from(SCORES), st.floats(0, 1)), max_size=5).map(tuple),
+    topics=st.frozensets(st.sampled_from([*TOPICS, "other"]), max_size=3),
+    answers=st.lists(st.integers(0, 150), max_size=2).map(tuple),
 )
 
 
@@ -86,7 +96,20 @@ def expected_sums(sessions: list[list[Plan]]) -> dict[tuple[str, str], float]:
             sums["agent_session_scores_total", score] += found is not None
             sums["agent_session_score_sum_total", score] += found or 0.0
             sums["agent_session_score_squares_total", score] += (found or 0.0) ** 2
+        _add_topics(sums, [t.topics for t in tasks if t.topics])
+        lengths = [min(sum(t.answers), LENGTH_CAP) / LENGTH_CAP for t in tasks if t.answers]
+        if (length := mean(lengths)) is not None:
+            sums["agent_sessions_answered_total", ""] += 1
+            sums["agent_session_response_length_fraction_total", ""] += length
+            sums["agent_session_response_length_fraction_squares_total", ""] += length**2
     return dict(sums)
+
+
+def _add_topics(sums: defaultdict[tuple[str, str], float], tasks: list[frozenset[str]]) -> None:
+    name = "agent_session_topic_fraction_total"
+    for topic in (*TOPICS, "other"):
+        sums[name, topic] += mean([(topic in topics) / len(topics) for topics in tasks]) or 0.0
+    sums[name, "none"] += not tasks
 
 
 @given(sequence=st.lists(plans, max_size=25))
@@ -97,6 +120,8 @@ def test_the_sums_are_those_of_a_naive_computation(sequence: list[Plan]) -> None
         scores=SCORES,
         cost_cap_usd=COST_CAP,
         llm_calls_cap=CALLS_CAP,
+        topics=TOPICS,
+        response_length_cap=LENGTH_CAP,
         max_open_sessions=len(COHORTS) * 3,
         state_dir="",
         metrics_port=0,
@@ -110,7 +135,7 @@ def test_the_sums_are_those_of_a_naive_computation(sequence: list[Plan]) -> None
     for number, cohort in enumerate(COHORTS):
         expected = expected_sums([tasks for (place, _), tasks in sessions.items() if place == number])
         found = {
-            (s.name, s.labels.get("event", s.labels.get("score", s.labels.get("cap", "")))): s.value
+            (s.name, next((s.labels[label] for label in OWN if label in s.labels), "")): s.value
             for s in samples
             if s.labels.get("cohort") == cohort
         }

@@ -17,6 +17,8 @@ def test_settings_come_from_the_environment_and_keywords_win() -> None:
         "AGENT_LLM_CALLS_CAP": "20",
         "AGENT_TOOLS": "lookup, refund,",
         "AGENT_SCORES": "toxicity,similarity",
+        "AGENT_TOPICS": "billing, delivery",
+        "AGENT_RESPONSE_LENGTH_CAP": "4000",
         "AGENT_MAX_OPEN_SESSIONS": "7",
         "POD_NAME": "support-1",
     }
@@ -29,6 +31,8 @@ def test_settings_come_from_the_environment_and_keywords_win() -> None:
         llm_calls_cap=20,
         tools=("lookup", "refund"),
         scores=("toxicity", "similarity"),
+        topics=("billing", "delivery"),
+        response_length_cap=4000,
         max_open_sessions=7,
         pod_name="support-1",
     )
@@ -54,6 +58,11 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ({"scores": ("a", "")}, "names that are not empty"),
         ({"scores": "toxicity"}, "must be a tuple of names that are not empty, not 'toxicity'"),
         ({"scores": tuple(f"score-{n}" for n in range(17))}, "at most 16 scores can be declared, not 17"),
+        ({"topics": ("a", "b", "a")}, "a topic is declared twice"),
+        ({"topics": ("none",)}, "'none' cannot be declared as a topic"),
+        ({"topics": "billing"}, "must be a tuple of names that are not empty, not 'billing'"),
+        ({"topics": tuple(f"topic-{n}" for n in range(33))}, "at most 32 topics can be declared, not 33"),
+        ({"response_length_cap": 0}, "response_length_cap must be at least 1, not 0"),
         ({"metrics_port": 65536}, "metrics_port must be at most 65535"),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 
 from agentrollouts_kit import Identity, Reporter, Task, task
 from agentrollouts_kit.cells import Cells
+from agentrollouts_kit.state import _FORMAT
 from tests.kit.reading import Reading
 
 Make = Callable[..., Reporter]
@@ -141,7 +142,7 @@ def test_the_file_of_a_kit_with_another_layout_is_set_aside(make_reporter: Make,
         pass
     kill(first)
     path = tmp_path / "outcomes-0.state"
-    path.write_bytes(path.read_bytes().replace(b'"format": 2', b'"format": 1'))
+    path.write_bytes(path.read_bytes().replace(b'"format": %d' % _FORMAT, b'"format": 1'))
     assert Reading.of(make_reporter(state_dir=str(tmp_path)))("agent_tasks_total") == 0
     assert (tmp_path / "outcomes-0.state.superseded").exists()
 
@@ -235,6 +236,7 @@ def _count_and_die(directory: str, ready: Any) -> None:
         state_dir=directory,
         tools=("lookup", "refund"),
         scores=("toxicity", "similarity"),
+        topics=("billing", "delivery"),
         max_open_sessions=50,
     )
     with task(reporter=reporter):

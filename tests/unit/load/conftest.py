@@ -10,7 +10,7 @@ import uvicorn
 
 from agentrollouts_kit import Identity, Reporter
 from support_agent.agent import SupportAgent
-from support_agent.outcomes import reporting
+from support_agent.outcomes import TOPICS, reporting
 from support_agent.settings import Settings
 from support_agent.tools import TOOL_NAMES
 from support_agent.web import Web
@@ -79,7 +79,7 @@ def serve() -> Serve:
     async def _serve(**env: str) -> AsyncIterator[Site]:
         settings = Settings.from_env({"SUPPORT_LATENCY_MS": "2", **env})
         identity = Identity(agent="support", version=settings.version, digest="0" * 12)
-        reporter = Reporter(identity=identity, tools=TOOL_NAMES, metrics_port=0, state_dir="")
+        reporter = Reporter(identity=identity, tools=TOOL_NAMES, topics=TOPICS, metrics_port=0, state_dir="")
         router = FakeRouter(
             reporting(Web(SupportAgent(settings), settings).app(), reporter), settings.version
         )

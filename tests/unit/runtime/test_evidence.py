@@ -27,8 +27,13 @@ class WatchedSource(FakeSource):
     """Remembers whom it was asked about, and answers only once a test lets it."""
 
     agents: list[tuple[AgentKey, ...]] = field(default_factory=list)
+    histories: int = 0
     gate: asyncio.Event | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def history(self, *args: Any, **kwargs: Any) -> Any:
+        self.histories += 1
+        return await FakeSource.history(self, *args, **kwargs)
 
     async def current(self, queries: Any, agents: Any) -> Any:
         self.agents.append(tuple(agents))
@@ -290,3 +295,45 @@ async def test_a_source_that_breaks_is_an_outage() -> None:
     found = await measured.look(measured.subject())
     assert isinstance(found, Unavailable)
     assert "ZeroDivisionError" in found.reason
+
+
+@pytest.mark.asyncio
+async def test_a_source_that_is_down_is_asked_once_for_all_versions_that_serve() -> None:
+    """Their histories are read one by one: the last of a thousand would wait for a thousand timeouts."""
+    measured = Measured()
+    measured.source.mode = "down"
+    subjects = [measured.subject(f"agent-{number}", serves=True) for number in range(50)]
+    found = await asyncio.gather(*map(measured.look, subjects))
+    assert all(isinstance(one, Unavailable) for one in found)
+    assert measured.source.queries == len(queries(SPEC))
+    measured.source.mode = "ok"
+    measured.clock.forward(10)
+    found = await asyncio.gather(*map(measured.look, subjects))
+    assert all(isinstance(one, Evidence) for one in found)
+
+
+@pytest.mark.asyncio
+async def test_a_reading_that_is_a_bit_late_reads_no_history() -> None:
+    """Ticks of one that is looked at every five minutes come a bit early and a bit late."""
+    measured = Measured()
+    subject = measured.subject(serves=True)
+    place, minutes = Place("shop", "support"), timedelta(minutes=5)
+    for seconds in (0, 299, 302, 299, 301):
+        measured.clock.forward(seconds)
+        await measured.book.evidence(place, subject, interval=minutes, now=measured.clock.now())
+    assert measured.source.histories == 1
+    measured.clock.forward(500)
+    await measured.book.evidence(place, subject, interval=minutes, now=measured.clock.now())
+    assert measured.source.histories == 2
+
+
+@pytest.mark.asyncio
+async def test_a_version_that_serves_and_that_history_has_forgotten_does_not_count_its_whole_life() -> None:
+    measured = Measured()
+    subject = measured.subject(serves=True)
+    measured.clock.forward(5)
+    measured.count(9_000)
+    assert tasks(await measured.look(subject)) == 0
+    measured.clock.forward(10)
+    measured.count(9_005)
+    assert tasks(await measured.look(subject)) == 5

@@ -207,7 +207,7 @@ async def test_rollouts_of_one_moment_get_ports_of_their_own() -> None:
 
 @pytest.mark.asyncio
 async def test_a_rollout_without_a_candidate_asks_for_no_evidence() -> None:
-    stage = await serving()
+    stage = await serving(monitor={"enabled": False})
     await stage.go(400, step=10)
     assert stage.source.queries == 0
 

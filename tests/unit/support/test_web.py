@@ -35,6 +35,27 @@ async def test_each_kind_of_task_is_answered_and_reported(serve, text, label, ou
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("Where is my order A-1000?", "status"),
+        ("I want my money back for A-1001.", "refund"),
+        ("How may I pay?", "faq"),
+        ("I want to talk to a person.", "person"),
+    ],
+)
+async def test_topic_and_length_of_the_answer_are_reported(serve, text, topic):
+    async with serve(SUPPORT_WRONG_PERCENT="0") as served:
+        response = await served.client.post("/v1/tasks", json={"text": text, "end_session": True})
+        served.reporter.ledger.drain()
+        assert served.count("agent_session_topic_fraction_total", topic=topic) == 1
+        assert served.count("agent_session_topic_fraction_total") == 1
+        assert served.count("agent_session_response_length_fraction_total") == pytest.approx(
+            len(response.json()["answer"]) / 20_000
+        )
+
+
+@pytest.mark.asyncio
 async def test_an_unknown_order_is_a_failed_tool_call_but_no_failed_task(serve):
     async with serve(SUPPORT_WRONG_PERCENT="0") as served:
         await served.client.post("/v1/tasks", json={"text": "Where is it?", "order": "A-9999"})

@@ -16,10 +16,12 @@ from agentrollouts.core.checks import (
     latency_quantile,
     llm_calls,
     ratio,
+    response_length,
     score,
     success_rate,
     tool_failures,
     tool_mix,
+    topic_mix,
 )
 from agentrollouts.core.checks.result import CheckInput, CheckResult, Verdict
 from agentrollouts.core.counters import CALLS, DURATIONS, SESSIONS, TASKS
@@ -37,6 +39,8 @@ REGISTRY: Mapping[str, Check] = MappingProxyType(
         "latencyQuantile": (latency_quantile.queries, latency_quantile.judge),
         "toolFailures": (tool_failures.queries, tool_failures.judge),
         "toolMix": (tool_mix.queries, tool_mix.judge),
+        "topicMix": (topic_mix.queries, topic_mix.judge),
+        "responseLength": (response_length.queries, response_length.judge),
         "events": (events.queries, events.judge),
         "llmCalls": (llm_calls.queries, llm_calls.judge),
         "score": (score.queries, score.judge),
