@@ -32,7 +32,10 @@ def answer_text(body: bytes, content_type: str, *, field: str = "") -> str | Non
 def _event_data(stream: str) -> list[str]:
     """The data of each event; several data lines of one event are one text."""
     events = stream.replace("\r\n", "\n").replace("\r", "\n").split("\n\n")
-    lines = ([line[5:].removeprefix(" ") for line in event.split("\n") if line.startswith("data:")] for event in events)
+    lines = (
+        [line[5:].removeprefix(" ") for line in event.split("\n") if line.startswith("data:")]
+        for event in events
+    )
     return ["\n".join(found) for found in lines if found]
 
 

@@ -17,6 +17,7 @@ from agentrollouts_kit.vocabulary import (
     EVENTS,
     LENGTH_EDGES,
     OUTCOMES,
+    SHADOW_DROPS,
 )
 
 
@@ -64,6 +65,9 @@ class CounterCells:
     scores: int
     score_sums: int
     score_squares: int
+    shadow_tasks: int
+    shadow_cost: int
+    shadow_drops: int
     size: int
 
 
@@ -164,6 +168,9 @@ def _counter_cells(tools: int, scores: int) -> CounterCells:
         scores=take(scores),
         score_sums=take(scores),
         score_squares=take(scores),
+        shadow_tasks=take(),
+        shadow_cost=take(),
+        shadow_drops=take(len(SHADOW_DROPS)),
         size=cursor.at,
     )
 

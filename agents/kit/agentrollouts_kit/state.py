@@ -18,10 +18,10 @@ from typing import Final
 from agentrollouts_kit.cells import BLOCK, Cells
 from agentrollouts_kit.identity import Identity
 from agentrollouts_kit.layout import Layout
-from agentrollouts_kit.vocabulary import DURATION_EDGES, EVENTS, LENGTH_EDGES
+from agentrollouts_kit.vocabulary import DURATION_EDGES, EVENTS, LENGTH_EDGES, SHADOW_DROPS
 
 logger = logging.getLogger("agentrollouts_kit")
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 """Grows with every change of the layout: the file of an older kit is set aside, never misread."""
 _READY: Final = b"agentkit"
 _HEADER: Final = 16_384
@@ -153,6 +153,7 @@ def _describe(identity: Identity, tools: tuple[str, ...], scores: tuple[str, ...
         "tools": tools,
         "scores": scores,
         "events": EVENTS,
+        "shadow_drops": SHADOW_DROPS,
         "slots": layout.slots,
         "edges": [DURATION_EDGES, LENGTH_EDGES],
     }

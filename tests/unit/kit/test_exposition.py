@@ -19,6 +19,16 @@ LENGTHS = {"50.0", "200.0", "500.0", "1000.0", "2000.0", "5000.0", "+Inf"}
 TOOLS = {"lookup", "refund", "other"}
 SCORES = {"toxicity", "similarity"}
 FEEDBACK = {"thumbs_down", "regenerate", "takeover"}
+DROPS = {
+    "queue",
+    "rate",
+    "refused",
+    "failed",
+    "unusable",
+    "session_closed",
+    "similarity_error",
+    "stopping",
+}
 EVENTS = {"tool_failure", "intervention", "checkpoint", "destructive_rollback"} | FEEDBACK
 
 FAMILIES: dict[str, dict[str, set[str]]] = {
@@ -52,6 +62,9 @@ FAMILIES: dict[str, dict[str, set[str]]] = {
     "agent_session_scores_total": {"score": SCORES},
     "agent_session_score_sum_total": {"score": SCORES},
     "agent_session_score_squares_total": {"score": SCORES},
+    "agent_shadow_tasks_total": {},
+    "agent_shadow_cost_usd_total": {},
+    "agent_shadow_dropped_total": {"reason": DROPS},
 }
 WITHOUT_COHORT = {
     "agent_build_info": 1.0,

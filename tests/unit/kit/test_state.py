@@ -141,7 +141,7 @@ def test_the_file_of_a_kit_with_another_layout_is_set_aside(make_reporter: Make,
         pass
     kill(first)
     path = tmp_path / "outcomes-0.state"
-    path.write_bytes(path.read_bytes().replace(b'"format": 2', b'"format": 1'))
+    path.write_bytes(path.read_bytes().replace(b'"format": 3', b'"format": 1'))
     assert Reading.of(make_reporter(state_dir=str(tmp_path)))("agent_tasks_total") == 0
     assert (tmp_path / "outcomes-0.state.superseded").exists()
 
