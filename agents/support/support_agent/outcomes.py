@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 from starlette.types import ASGIApp
 
@@ -12,10 +13,13 @@ from support_agent.desk import Desk
 from support_agent.tools import TOOL_NAMES
 from support_agent.validation import Outcome
 
+# A desk is thrown away with its task, refunds and all: nothing lasts, so a task may be asked again as a shadow.
+REPORTING: Final[dict[str, Any]] = {"tools": TOOL_NAMES, "shadow_answers": True, "shadow_field": "answer"}
+
 
 def reporting(app: ASGIApp, reporter: Reporter | None = None) -> OutcomeMiddleware:
     """The app with its outcomes reported; the middleware serves /metrics and drains the counts at the end."""
-    return OutcomeMiddleware(app, use_reporter(reporter or Reporter(tools=TOOL_NAMES)))
+    return OutcomeMiddleware(app, use_reporter(reporter or Reporter(**REPORTING)))
 
 
 @contextmanager
