@@ -40,11 +40,11 @@ class Answer(NamedTuple):
 
 
 class Capture:
-    """Looks on at one HTTP request. `headers` are the names, in lower case, that may be sent again."""
+    """Looks on at one HTTP request. `headers` are the names of those that may be sent again."""
 
     def __init__(self, scope: MutableMapping[str, Any], *, headers: Collection[str]) -> None:
         self._scope = scope
-        self._names = {name.encode() for name in (*ALWAYS_PASSED_ON, *headers)}
+        self._names = {name.lower().encode() for name in (*ALWAYS_PASSED_ON, *headers)}
         self._request, self._answer = _Body(MAX_REQUEST_BYTES), _Body(MAX_ANSWER_BYTES)
         self._start: Message = {}
         self._lock = threading.Lock()

@@ -18,7 +18,9 @@ _WORDS: Final[dict[Label, str]] = {
     "escalated": "Somebody from our team takes over from here.",
     "refused": "Sorry, that must stay between us and the person concerned.",
 }
-_OTHERWISE: Final = "Glad you ask! Everything about this is explained under the heading {label} on our help pages."
+_OTHERWISE: Final = (
+    "Glad you ask! Everything about this is explained under the heading {label} on our help pages."
+)
 
 
 def in_other_words(label: Label) -> str:
