@@ -43,15 +43,17 @@ def envoy_binary() -> str:
     return str(Path(spec.origin).parent / "_bin" / "envoy")
 
 
-async def until(condition: Callable[[], Awaitable[bool] | bool], what: str) -> None:
-    """Poll a condition; fails with what was expected after the deadline."""
-    end = time.monotonic() + DEADLINE
+async def until(
+    condition: Callable[[], Awaitable[bool] | bool], what: str, *, deadline: float = DEADLINE
+) -> None:
+    """Poll a condition; fails with what was expected after the deadline, in seconds."""
+    end = time.monotonic() + deadline
     while time.monotonic() < end:
         answer = condition()
         if answer if isinstance(answer, bool) else await answer:
             return
         await asyncio.sleep(0.01)
-    raise AssertionError(f"expected within {DEADLINE:.0f} s: {what}")
+    raise AssertionError(f"expected within {deadline:.0f} s: {what}")
 
 
 class MemorySource:
