@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -309,6 +310,19 @@ def test_stopping_while_stable_is_asked(sampling: Make) -> None:
     post(reporter, ends=True)
     work(reporter)
     assert (dropped(reporter), score(reporter)) == ({"stopping": 1}, (0, 0))
+
+
+def test_a_killed_process_leaves_its_session_to_the_next_one_without_a_score(
+    sampling: Make, tmp_path: Path
+) -> None:
+    dying = sampling(state_dir=str(tmp_path))
+    post(dying, ends=True)
+    # What a kill leaves: the file, with a session that is to close and nobody who could give it a score.
+    dying.shadows._waiting.clear()
+    dying.close()
+    next_one = sampling(state_dir=str(tmp_path))
+    assert Reading.of(next_one)("agent_sessions_closed_total", reason="explicit") == 1
+    assert score(next_one) == (0, 0)
 
 
 # Of the one who is asked.
