@@ -13,6 +13,8 @@ import pytest
 
 from agentrollouts_kit import OutcomeMiddleware, Reporter, feedback, propagation_headers, shadow_scorer, task
 from agentrollouts_kit.capture import MAX_ANSWER_BYTES, MAX_REQUEST_BYTES
+from agentrollouts_kit.context import RequestContext
+from agentrollouts_kit.vocabulary import COHORTS
 from tests.kit.reading import Reading
 from tests.unit.kit.stable import Stable, serving
 
@@ -124,6 +126,15 @@ def test_other_cohorts_are_not_sampled(sampling: Make, stable: Stable, cohort: s
     post(reporter, cohort=cohort)
     work(reporter)
     assert (stable.asked, dropped(reporter)) == ([], {})
+
+
+def test_a_shadow_is_never_sampled_itself_nor_anything_after_the_end(sampling: Make) -> None:
+    reporter, scope = sampling(), {"headers": []}
+    asking = COHORTS.index("candidate")
+    assert reporter.shadows.sample(scope, RequestContext(cohort=asking)) is not None
+    assert reporter.shadows.sample(scope, RequestContext(cohort=asking, shadow=True)) is None
+    reporter.shadows.stop()
+    assert reporter.shadows.sample(scope, RequestContext(cohort=asking)) is None
 
 
 @pytest.mark.parametrize(("chance", "sampled"), [(0.249, True), (0.25, False)])
