@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import pytest_asyncio
 from aiohttp import web
 
@@ -42,15 +43,17 @@ def envoy_binary() -> str:
     return str(Path(spec.origin).parent / "_bin" / "envoy")
 
 
-async def until(condition: Callable[[], Awaitable[bool] | bool], what: str) -> None:
-    """Poll a condition; fails with what was expected after the deadline."""
-    end = time.monotonic() + DEADLINE
+async def until(
+    condition: Callable[[], Awaitable[bool] | bool], what: str, *, deadline: float = DEADLINE
+) -> None:
+    """Poll a condition; fails with what was expected after the deadline, in seconds."""
+    end = time.monotonic() + deadline
     while time.monotonic() < end:
         answer = condition()
         if answer if isinstance(answer, bool) else await answer:
             return
         await asyncio.sleep(0.01)
-    raise AssertionError(f"expected within {DEADLINE:.0f} s: {what}")
+    raise AssertionError(f"expected within {deadline:.0f} s: {what}")
 
 
 class MemorySource:
@@ -268,7 +271,7 @@ async def listening(port: int) -> bool:
     return True
 
 
-def settings_in(folder: Path) -> Settings:
+def settings_in(folder: Path, *, shadows: bool = False) -> Settings:
     return Settings(
         folder=folder,
         namespaces=(),
@@ -276,6 +279,7 @@ def settings_in(folder: Path) -> Settings:
         stats_port=free_port(),
         bind_address="127.0.0.1",
         access_log=False,
+        shadows=shadows,
         max_heap_bytes=1024**3,
     )
 
@@ -294,11 +298,17 @@ def start_envoy(settings: Settings) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=log, stderr=log, env=os.environ)
 
 
+@pytest.fixture
+def shadows() -> bool:
+    """Whether the router takes shadow requests; a test that wants it says so with `parametrize`."""
+    return False
+
+
 @pytest_asyncio.fixture
-async def router() -> AsyncIterator[Router]:
+async def router(shadows: bool) -> AsyncIterator[Router]:
     # Not pytest's folder: a socket file's path may have 107 characters.
     with tempfile.TemporaryDirectory(prefix="xds-") as name:
-        settings = settings_in(Path(name))
+        settings = settings_in(Path(name), shadows=shadows)
         init(settings)
         process = start_envoy(settings)
         routes, slices = MemorySource("agentroutes"), MemorySource("endpointslices")

@@ -1,13 +1,15 @@
-"""The ASGI middleware: hands the router's headers to the tasks of a request; answers nothing itself."""
+"""The ASGI middleware: hands the router's headers to the tasks of a request; answers nothing but refused shadows."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 from agentrollouts_kit.context import current, request_context
 from agentrollouts_kit.default import default_reporter, use_reporter
 from agentrollouts_kit.reporter import Reporter
+from agentrollouts_kit.shadow_requests import admitted
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -42,10 +44,18 @@ class OutcomeMiddleware:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = request_context(scope["headers"], self.reporter)
+        if context.shadow and not await admitted(scope, send, answers=self.reporter.settings.shadow_answers):
+            return
+        capture = self.reporter.shadows.sample(scope, context) if scope["type"] == "http" else None
+        if capture is not None:
+            context = replace(context, capture=capture)
+            receive, send = capture.watch_receive(receive), capture.watch_send(send)
         token = current.set(context)
         try:
             await self.app(scope, receive, send)
         finally:
+            if capture is not None:
+                self.reporter.shadows.submit(capture)
             if context.ends_session:
                 self.reporter.close_session()
             current.reset(token)

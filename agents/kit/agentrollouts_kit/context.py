@@ -10,27 +10,37 @@ from typing import TYPE_CHECKING, Final
 from agentrollouts_kit.vocabulary import COHORTS, NO_COHORT
 
 if TYPE_CHECKING:
+    from agentrollouts_kit.capture import Capture
     from agentrollouts_kit.reporter import Reporter
 
 COHORT_HEADER: Final = "x-agent-cohort"
 SESSION_HEADER: Final = "x-agent-session"
 STAIN_HEADER: Final = "x-agent-stain"
 SESSION_END_HEADER: Final = "x-agent-session-end"
+SHADOW_HEADER: Final = "x-agent-shadow"
+"""On a request that is asked only to compare the answer: the cohort that asks."""
 _WANTED: Final = {
-    name.encode(): name for name in (COHORT_HEADER, SESSION_HEADER, STAIN_HEADER, SESSION_END_HEADER)
+    name.encode(): name
+    for name in (COHORT_HEADER, SESSION_HEADER, STAIN_HEADER, SESSION_END_HEADER, SHADOW_HEADER)
 }
 _COHORT_INDEX: Final = {cohort: index for index, cohort in enumerate(COHORTS)}
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """The cohort (index into the vocabulary), session key and stain of a request; `reporter` is who counts it."""
+    """The cohort (index into the vocabulary), session key and stain of a request; `reporter` is who counts it.
+
+    `shadow`: nobody waits for the answer as a user does. Its `cohort` is the one that asks, and it has neither session
+    nor stain. `capture`: the request was sampled to be asked again as a shadow.
+    """
 
     cohort: int = NO_COHORT
     session: str | None = None
     stain: str | None = None
     ends_session: bool = False
     reporter: Reporter | None = None
+    shadow: bool = False
+    capture: Capture | None = None
 
 
 _NO_REQUEST: Final = RequestContext()
@@ -45,6 +55,9 @@ def request_context(
     A cohort that is none of ours counts as `none`: a label value never comes from a header.
     """
     found = {_WANTED[name]: value.decode("latin-1") for name, value in headers if name in _WANTED}
+    if SHADOW_HEADER in found:
+        asking = _COHORT_INDEX.get(found[SHADOW_HEADER], NO_COHORT)
+        return RequestContext(cohort=asking, reporter=reporter, shadow=True)
     return RequestContext(
         cohort=_COHORT_INDEX.get(found.get(COHORT_HEADER, ""), NO_COHORT),
         session=found.get(SESSION_HEADER) or None,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import cast
 
 from agentrollouts_kit.ledger import Clock, Ledger
 
@@ -41,3 +44,23 @@ def drain_steps(
     while ledger.cells.scraped < target and clock() - began < deadline_seconds:
         yield
     return DrainReport(abandoned=abandoned, scraped=ledger.cells.scraped >= target)
+
+
+async def drained(steps: Generator[None, None, DrainReport]) -> DrainReport:
+    """Take the steps to their end, in an event loop."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast("DrainReport", end.value)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def drained_blocking(steps: Generator[None, None, DrainReport]) -> DrainReport:
+    """The same without one."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast("DrainReport", end.value)
+        time.sleep(POLL_SECONDS)

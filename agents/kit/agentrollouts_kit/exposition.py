@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 
@@ -28,6 +29,7 @@ from agentrollouts_kit.vocabulary import (
     OTHER_TOOL,
     OTHER_TOPIC,
     OUTCOMES,
+    SHADOW_DROPS,
     WITHOUT_TOOL,
     WITHOUT_TOPIC,
 )
@@ -82,6 +84,7 @@ class Exposition:
             *_capped_counters(layout.counters, caps),
             *_score_counters(layout.counters, scores),
             *_answer_counters(layout.counters, topics),
+            *_shadow_counters(layout.counters),
         )
         self._histograms = _histograms(layout.counters)
         self._caps = caps
@@ -272,6 +275,22 @@ def _answer_counters(cells: CounterCells, topics: tuple[str, ...]) -> tuple[_Cou
     )
 
 
+def _shadow_counters(cells: CounterCells) -> tuple[_Counter, ...]:
+    return (
+        _Counter(
+            "agent_shadow_tasks", "Shadow tasks answered here for the cohort that asked.", cells.shadow_tasks
+        ),
+        _Counter("agent_shadow_cost_usd", "What these cost, in US dollars.", cells.shadow_cost),
+        _Counter(
+            "agent_shadow_dropped",
+            "Sampled tasks of the cohort that got no score.",
+            cells.shadow_drops,
+            ("reason",),
+            _single(SHADOW_DROPS),
+        ),
+    )
+
+
 def _histograms(cells: CounterCells) -> tuple[_Histogram, ...]:
     return (
         _Histogram(
@@ -289,3 +308,15 @@ def _histograms(cells: CounterCells) -> tuple[_Histogram, ...]:
             _edges(LENGTH_EDGES),
         ),
     )
+
+
+class Collected(CollectorRegistry):
+    """Families that were collected already, in the shape an encoder takes."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        super().__init__()
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        """The families."""
+        return iter(self._families)

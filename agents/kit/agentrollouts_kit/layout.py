@@ -18,6 +18,7 @@ from agentrollouts_kit.vocabulary import (
     EVENTS,
     LENGTH_EDGES,
     OUTCOMES,
+    SHADOW_DROPS,
 )
 
 
@@ -69,6 +70,9 @@ class CounterCells:
     answered: int
     length_fraction: int
     length_squares: int
+    shadow_tasks: int
+    shadow_cost: int
+    shadow_drops: int
     size: int
 
 
@@ -184,6 +188,9 @@ def _counter_cells(tools: int, scores: int, topics: int) -> CounterCells:
         answered=take(),
         length_fraction=take(),
         length_squares=take(),
+        shadow_tasks=take(),
+        shadow_cost=take(),
+        shadow_drops=take(len(SHADOW_DROPS)),
         size=cursor.at,
     )
 

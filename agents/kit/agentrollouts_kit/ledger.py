@@ -27,8 +27,7 @@ from agentrollouts_kit.sessions import SessionIndex
 from agentrollouts_kit.tally import Caps, Session, Tally
 from agentrollouts_kit.vocabulary import FAILURE, OUTCOMES, CloseReason
 
-_SWEEP_PER_TASK = 4
-_SWEEP_BATCH = 50
+_SWEEP_PER_TASK, _SWEEP_BATCH = 4, 50
 Clock = Callable[[], float]
 Key = tuple[int, int]
 
@@ -50,7 +49,7 @@ class Ledger:
         caps: Caps,
     ) -> None:
         self.cells = cells
-        self._layout = layout
+        self.layout = layout
         self._clock = clock
         self._idle = idle_seconds
         self._max = max_seconds
@@ -59,30 +58,30 @@ class Ledger:
         self._queue: deque[Callable[[], None]] = deque()
         self._busy = False
         self._draining = False
-        self._index: SessionIndex = recover(cells, layout, now=clock())
+        self.index: SessionIndex = recover(cells, layout, now=clock())
 
     @property
     def open_sessions(self) -> int:
         """Sessions assigned and not closed."""
-        return len(self._index)
+        return len(self.index)
 
     @property
     def running_tasks(self) -> int:
         """Tasks begun and not counted, over all open sessions."""
         with self._lock:
-            return sum(len(session.running) for session in self._index.all())
+            return sum(len(session.running) for session in self.index.all())
 
     def begin(self, tally: Tally, key: Key | None) -> None:
         """A task begins: from now on a crash counts it as a failure. `key` None makes it a session of its own."""
-        self._run(partial(self._begin, tally, key))
+        self.serially(partial(self._begin, tally, key))
 
     def finish(self, tally: Tally, outcome: int) -> None:
         """A task ended. A task that was counted before (its session expired) is not counted again."""
-        self._run(partial(self._finish, tally, outcome))
+        self.serially(partial(self._finish, tally, outcome))
 
     def end_session(self, cohort: int, key: Key) -> None:
         """Close the session of this key, after the tasks of it that still run."""
-        self._run(partial(self._end_session, cohort, key))
+        self.serially(partial(self._end_session, cohort, key))
 
     def feedback(self, cohort: int, key: Key, event: int) -> bool:
         """Count an event for one more task of the key's open session; whether there was such a session.
@@ -90,19 +89,19 @@ class Ledger:
         False too, though it will be counted, when the call had to be queued.
         """
         counted: list[bool] = []
-        self._run(lambda: counted.append(self._feedback(cohort, key, event)))
+        self.serially(lambda: counted.append(self._feedback(cohort, key, event)))
         return any(counted)
 
     def sweep(self) -> None:
         """Close every session that has been quiet or open for too long; in batches, so that no task waits long."""
         finished: list[bool] = []
         while not (finished and finished[-1]):
-            self._run(lambda: finished.append(self._sweep(_SWEEP_BATCH)))
+            self.serially(lambda: finished.append(self._sweep(_SWEEP_BATCH)))
 
     def drain(self) -> None:
         """From now on a session closes as soon as none of its tasks runs; those without one close now."""
         self._draining = True
-        self._for_all(self._settle)
+        self._for_all(self.settle)
 
     def abandon(self) -> None:
         """Count every task that still runs as a failure and close its session: the process is about to end."""
@@ -111,9 +110,10 @@ class Ledger:
     def counters(self) -> tuple[Sequence[float], float]:
         """All counter cells, and the sequence they belong to."""
         with self._lock:
-            return self.cells.read(self._layout.counters_size)
+            return self.cells.read(self.layout.counters_size)
 
-    def _run(self, operation: Callable[[], None]) -> None:
+    def serially(self, operation: Callable[[], None]) -> None:
+        """Do this at once, or right after what this very thread is in the middle of."""
         with self._lock:
             self._queue.append(operation)
             if self._busy:
@@ -127,32 +127,32 @@ class Ledger:
 
     def _for_all(self, operation: Callable[[Session], None]) -> None:
         with self._lock:
-            sessions = self._index.all()
+            sessions = self.index.all()
         for session in sessions:
-            self._run(partial(operation, session))
+            self.serially(partial(operation, session))
 
     def _begin(self, tally: Tally, key: Key | None) -> None:
         now = self._clock()
         self._sweep(_SWEEP_PER_TASK)
-        session = self._index.find(tally.cohort, key) if key is not None else None
+        session = self.index.find(tally.cohort, key) if key is not None else None
         if session is not None and self._close_if_over(session, now):
             session = None
         if session is None:
             session = self._open(tally.cohort, key, now)
         else:
-            own, change = self._layout.session, Change(self.cells.view)
+            own, change = self.layout.session, Change(self.cells.view)
             change.add(session.cell + own.running, 1)
             change.set(session.cell + own.last, now)
             self.cells.commit(change.values)
         session.running.add(tally)
         session.last = now
         tally.session = session
-        self._index.busy(session)
+        self.index.busy(session)
 
     def _open(self, cohort: int, key: Key | None, now: float) -> Session:
-        while (cell := self._index.take_slot()) is None:
+        while (cell := self.index.take_slot()) is None:
             self._evict()
-        own, view = self._layout.session, self.cells.view
+        own, view = self.layout.session, self.cells.view
         view[cell : cell + own.size] = memoryview(bytes(8 * own.size)).cast("d")
         change = Change(view)
         high, low = key if key is not None else (0, 0)
@@ -164,26 +164,26 @@ class Ledger:
         change.set(cell + own.started, now)
         change.set(cell + own.last, now)
         change.set(cell + own.running, 1)
-        counters = self._layout.counters
+        counters = self.layout.counters
         change.add(cohort * counters.size + counters.assigned, 1)
         self.cells.commit(change.values)
         session = Session(cell, cohort, key, started=now, last=now, closing=key is None)
-        self._index.add(session)
+        self.index.add(session)
         return session
 
     def _finish(self, tally: Tally, outcome: int) -> None:
         session, now = tally.session, self._clock()
         # Not held: a fork copied the task, and the session is the parent's to count.
-        if tally.counted or session is None or not self._index.holds(session):
+        if tally.counted or session is None or not self.index.holds(session):
             return
         self._count(session, tally, outcome=outcome, seconds=max(0.0, now - tally.started))
         session.last = now
         if not session.running:
-            self._index.quiet(session)
-            self._settle(session)
+            self.index.quiet(session)
+            self.settle(session)
 
     def _count(self, session: Session, tally: Tally, *, outcome: int, seconds: float) -> None:
-        layout, change = self._layout, Change(self.cells.view)
+        layout, change = self.layout, Change(self.cells.view)
         add_task(change, layout, tally, outcome=outcome, seconds=seconds)
         add_task_to_session(
             change,
@@ -202,18 +202,18 @@ class Ledger:
         session.running.discard(tally)
 
     def _end_session(self, cohort: int, key: Key) -> None:
-        session = self._index.find(cohort, key)
+        session = self.index.find(cohort, key)
         if session is not None:
             change = Change(self.cells.view)
             self._stop_taking_tasks(session, change)
             self.cells.commit(change.values)
-            self._settle(session)
+            self.settle(session)
 
     def _feedback(self, cohort: int, key: Key, event: int) -> bool:
-        session = self._index.find(cohort, key)
+        session = self.index.find(cohort, key)
         if session is None or self._close_if_over(session, self._clock()):
             return False
-        own, counters, change = self._layout.session, self._layout.counters, Change(self.cells.view)
+        own, counters, change = self.layout.session, self.layout.counters, Change(self.cells.view)
         outcomes, cell = session.cell + own.outcomes, session.cell + own.events + event
         if change.view[cell] < sum(change.view[outcomes : outcomes + len(OUTCOMES)]):
             change.add(cell, 1)
@@ -225,12 +225,12 @@ class Ledger:
 
     def _stop_taking_tasks(self, session: Session, change: Change) -> None:
         session.closing = True
-        self._index.closing(session)
-        change.set(session.cell + self._layout.session.state, SLOT_CLOSING)
+        self.index.closing(session)
+        change.set(session.cell + self.layout.session.state, SLOT_CLOSING)
 
-    def _settle(self, session: Session) -> None:
-        """Close a session that is to close and has no task running."""
-        if session.running or not self._index.holds(session):
+    def settle(self, session: Session) -> None:
+        """Close a session that is to close, has no task running and waits for no score."""
+        if session.running or session.awaiting_score or not self.index.holds(session):
             return
         if session.closing:
             self._close(session, "explicit")
@@ -241,7 +241,7 @@ class Ledger:
         """Close up to `limit` sessions that are over; whether those were all."""
         now = self._clock()
         for _ in range(limit):
-            quietest, oldest = self._index.quietest(), self._index.oldest()
+            quietest, oldest = self.index.quietest(), self.index.oldest()
             old = oldest is not None and self._close_if_over(oldest, now)
             idle = not old and quietest is not None and self._close_if_over(quietest, now)
             if not old and not idle:
@@ -260,20 +260,20 @@ class Ledger:
 
     def _evict(self) -> None:
         """All slots are taken: the longest quiet session closes as idle, or else the oldest as expired."""
-        if (quietest := self._index.quietest()) is not None:
+        if (quietest := self.index.quietest()) is not None:
             self._close(quietest, "idle")
-        elif (oldest := self._index.oldest()) is not None:
+        elif (oldest := self.index.oldest()) is not None:
             self._expire(oldest)
 
     def _expire(self, session: Session) -> None:
         """Close a session whatever it does: a task that still runs is a failure that never ended."""
-        if self._index.holds(session):
+        if self.index.holds(session):
             for tally in tuple(session.running):
                 self._count(session, tally, outcome=FAILURE, seconds=UNFINISHED)
             self._close(session, "expired")
 
     def _close(self, session: Session, reason: CloseReason) -> None:
         change = Change(self.cells.view)
-        close_session(change, self._layout, session.cell, cohort=session.cohort, reason=reason)
+        close_session(change, self.layout, session.cell, cohort=session.cohort, reason=reason)
         self.cells.commit(change.values)
-        self._index.remove(session)
+        self.index.remove(session)

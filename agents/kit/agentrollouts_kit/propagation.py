@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from agentrollouts_kit.context import SESSION_HEADER, STAIN_HEADER, current
+from agentrollouts_kit.context import SESSION_HEADER, SHADOW_HEADER, STAIN_HEADER, current
+from agentrollouts_kit.vocabulary import COHORTS
 
 
 class _Headers(Protocol):
@@ -23,8 +24,13 @@ class _Request(Protocol):
 
 
 def propagation_headers() -> dict[str, str]:
-    """The session and stain of the current request; empty outside of one."""
+    """The session and stain of the current request; that it is a shadow, for one; empty outside of one.
+
+    What a shadow asks of other agents is a shadow too: it must do nothing there and count for nobody either.
+    """
     context = current.get()
+    if context.shadow:
+        return {SHADOW_HEADER: COHORTS[context.cohort]}
     pairs = ((SESSION_HEADER, context.session), (STAIN_HEADER, context.stain))
     return {name: value for name, value in pairs if value}
 

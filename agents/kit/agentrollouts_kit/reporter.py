@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import os
 import threading
 import time
-import weakref
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 
+from agentrollouts_kit.capture import Capture
 from agentrollouts_kit.cells import Cells
 from agentrollouts_kit.context import current
-from agentrollouts_kit.drain import POLL_SECONDS, DrainReport, drain_steps
-from agentrollouts_kit.exposition import Exposition
+from agentrollouts_kit.drain import DrainReport, drain_steps, drained, drained_blocking
+from agentrollouts_kit.exposition import Collected, Exposition
+from agentrollouts_kit.forks import call_after_fork
 from agentrollouts_kit.identity import Identity
+from agentrollouts_kit.keys import key_digest
 from agentrollouts_kit.layout import Layout
 from agentrollouts_kit.ledger import Clock, Ledger
 from agentrollouts_kit.names import Names
 from agentrollouts_kit.problems import Problems
 from agentrollouts_kit.server import MetricsServer, Scrape
 from agentrollouts_kit.settings import Settings
+from agentrollouts_kit.shadow_ledger import count_shadow
+from agentrollouts_kit.shadow_scorer import ShadowScorer, Similarity
+from agentrollouts_kit.similarity import similarity as by_characters
 from agentrollouts_kit.tally import Caps, Tally
 from agentrollouts_kit.task import TaskScope
 from agentrollouts_kit.vocabulary import COHORTS, EVENTS, FEEDBACK, Feedback, Outcome
@@ -40,10 +42,16 @@ class Reporter:
 
     Keyword arguments are those of `Settings` and win over the environment; a wrong one raises ValueError here.
     `registry` is for metrics of the agent's own: they are served with ours.
+    `similarity` says how alike two answers' texts are, from 0 to 1; it is called in a thread of its own.
     """
 
     def __init__(
-        self, *, identity: Identity | None = None, clock: Clock = time.monotonic, **settings: Any
+        self,
+        *,
+        identity: Identity | None = None,
+        clock: Clock = time.monotonic,
+        similarity: Similarity = by_characters,
+        **settings: Any,
     ) -> None:
         self.settings = Settings.from_env(**settings)
         self.identity = identity or Identity.from_env()
@@ -62,8 +70,9 @@ class Reporter:
         self._exposition = Exposition(
             identity=self.identity, **self._declared, layout=self._layout, caps=self._caps
         )
+        self._similarity = similarity
         self._forget()
-        _reporters.add(self)
+        call_after_fork(self)
 
     def _forget(self) -> None:
         """The state before the first use; also that of a forked child, whose parent keeps the file and the port."""
@@ -71,6 +80,7 @@ class Reporter:
         self._ledger: Ledger | None = None
         self._state: tuple[StateDir, StateFile] | None = None
         self._server: MetricsServer | None = None
+        self.shadows = ShadowScorer(self, similarity=self._similarity)
 
     @property
     def ledger(self) -> Ledger:
@@ -81,10 +91,12 @@ class Reporter:
         """One task as a context manager: `with reporter.task() as t: …`."""
         return TaskScope(self, default_outcome=default_outcome)
 
-    def begin(self, tally: Tally, key: str | None) -> None:
-        """Note that a task begins. Never raises."""
+    def begin(self, tally: Tally, key: str | None, capture: Capture | None = None) -> None:
+        """Note that a task begins, of a request that may be asked again as a shadow. Never raises."""
         try:
-            self.ledger.begin(tally, None if key is None else _digest(key))
+            self.ledger.begin(tally, None if key is None else key_digest(key))
+            if capture is not None:
+                self.shadows.await_score(capture, tally)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with reporting is not the agent's
             self._note_unrecorded(error)
 
@@ -95,12 +107,19 @@ class Reporter:
         except Exception as error:  # noqa: BLE001 - as above
             self._note_unrecorded(error)
 
+    def finish_shadow(self, tally: Tally) -> None:
+        """Count a task that was asked as a shadow; no rollout looks at these counts. Never raises."""
+        try:
+            count_shadow(self.ledger, tally)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._note_unrecorded(error)
+
     def close_session(self) -> None:
         """Close the session of the current request, after its tasks that still run. Never raises."""
         context = current.get()
         if context.session is not None:
             try:
-                self.ledger.end_session(context.cohort, _digest(context.session))
+                self.ledger.end_session(context.cohort, key_digest(context.session))
             except Exception as error:  # noqa: BLE001 - as above
                 self._note_unrecorded(error)
 
@@ -109,8 +128,10 @@ class Reporter:
 
         One more of the session's tasks counts as having the event, as long as there is one without it. `cohort`
         is that of the current request unless given. False when it was not counted: no session of this key is
-        open here in that cohort (closed already, of another process), or an argument makes no sense.
+        open here in that cohort (closed already, of another process), an argument makes no sense, or a shadow says so.
         """
+        if current.get().shadow:
+            return False
         known = event in FEEDBACK and (cohort is None or cohort in COHORTS)
         if not known or not isinstance(session_key, str):
             self.problems.note(
@@ -125,7 +146,7 @@ class Reporter:
             return False
         place = current.get().cohort if cohort is None else COHORTS.index(cohort)
         try:
-            return self.ledger.feedback(place, _digest(session_key), EVENTS.index(event))
+            return self.ledger.feedback(place, key_digest(session_key), EVENTS.index(event))
         except Exception as error:  # noqa: BLE001 - as above
             self._note_unrecorded(error)
             return False
@@ -142,26 +163,15 @@ class Reporter:
 
     async def drain(self, deadline_seconds: float | None = None) -> DrainReport:
         """Close all sessions and wait until Prometheus has seen it, at most `drain_seconds`: call it when stopping."""
-        steps = self._drain_steps(deadline_seconds)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return cast("DrainReport", end.value)
-            await asyncio.sleep(POLL_SECONDS)
+        return await drained(self._drain_steps(deadline_seconds))
 
     def drain_blocking(self, deadline_seconds: float | None = None) -> DrainReport:
         """The same for an agent without an event loop."""
-        steps = self._drain_steps(deadline_seconds)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                return cast("DrainReport", end.value)
-            time.sleep(POLL_SECONDS)
+        return drained_blocking(self._drain_steps(deadline_seconds))
 
     def close(self) -> None:
         """Stop serving and let another process have the counts; for tests and for agents that end early."""
+        self.shadows.stop()
         if self._server is not None:
             self._server.close()
         if self._state is not None:
@@ -179,7 +189,7 @@ class Reporter:
         cells, seen = self._read()
         families = [*self._exposition.families(cells, problems=self.problems.total), *self.registry.collect()]
         encode, content_type = choose_encoder(accept)
-        body = encode(_Collected(families))
+        body = encode(Collected(families))
 
         def delivered() -> None:
             for block, sequence in seen:
@@ -238,6 +248,7 @@ class Reporter:
         return Cells.in_memory(self._layout.size)
 
     def _drain_steps(self, deadline_seconds: float | None) -> Generator[None, None, DrainReport]:
+        self.shadows.stop()
         return drain_steps(
             self.ledger,
             clock=self.clock,
@@ -250,36 +261,8 @@ class Reporter:
             "unrecorded", "a task or session could not be recorded: this is a bug", error=error
         )
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """The file and the port are the parent's: begin anew."""
         if self._state is not None:
             self._state[1].leave()
         self._forget()
-
-
-class _Collected(CollectorRegistry):
-    """Families that were collected already, in the shape an encoder takes."""
-
-    def __init__(self, families: list[Metric]) -> None:
-        super().__init__()
-        self._families = families
-
-    def collect(self) -> Iterator[Metric]:
-        return iter(self._families)
-
-
-def _digest(key: str) -> tuple[int, int]:
-    """A session key as two integers that a float holds exactly; 104 bits, so that no key is kept in the clear."""
-    digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
-    return int.from_bytes(digest[:8]) >> 12, int.from_bytes(digest[8:]) >> 12
-
-
-_reporters: weakref.WeakSet[Reporter] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for reporter in tuple(_reporters):
-        reporter._after_fork_in_child()  # noqa: SLF001 - of this module
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from agentrollouts_kit.vocabulary import (
     COST_CAPS,
     OTHER_TOOL,
     OTHER_TOPIC,
     OUTCOMES,
+    OUTPUT_SIMILARITY,
     WITHOUT_TOOL,
     WITHOUT_TOPIC,
     Outcome,
@@ -40,9 +42,21 @@ _ENV = {
     "response_length_cap": "AGENT_RESPONSE_LENGTH_CAP",
     "drain_seconds": "AGENT_DRAIN_SECONDS",
     "default_outcome": "AGENT_DEFAULT_OUTCOME",
+    "shadow_percent": "AGENT_SHADOW_PERCENT",
+    "shadow_url": "AGENT_SHADOW_URL",
+    "shadow_field": "AGENT_SHADOW_FIELD",
+    "shadow_per_minute": "AGENT_SHADOW_PER_MINUTE",
+    "shadow_timeout_seconds": "AGENT_SHADOW_TIMEOUT_SECONDS",
+    "shadow_answers": "AGENT_SHADOW_ANSWERS",
     "pod_name": "POD_NAME",
 }
-_LISTS = {"tools": "AGENT_TOOLS", "scores": "AGENT_SCORES", "topics": "AGENT_TOPICS"}
+_LISTS = {
+    "tools": "AGENT_TOOLS",
+    "scores": "AGENT_SCORES",
+    "topics": "AGENT_TOPICS",
+    "shadow_headers": "AGENT_SHADOW_HEADERS",
+}
+_FLAGS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +70,10 @@ class Settings:
     `drain_seconds` is how long a stopping process waits for a last scrape; without a `pod_name` only if it was ever
     scraped, so that stopping an agent on a laptop takes no time.
     `default_outcome` is that of a task which returns normally and never said how it went.
+    `shadow_answers`: the agent does nothing that lasts in a task with `task.shadow`, so it may be asked such tasks.
+    `shadow_percent` of the candidate's and the control's sessions have their first task asked again at `shadow_url`, at most
+    `shadow_per_minute` of them, and the texts at `shadow_field` of both answers are compared. `shadow_headers` are the
+    request headers that go along besides accept and content-type.
     """
 
     tools: tuple[str, ...] = ()
@@ -71,6 +89,13 @@ class Settings:
     response_length_cap: int = 20_000
     drain_seconds: float = 20.0
     default_outcome: Outcome = "success"
+    shadow_percent: float = 0.0
+    shadow_url: str = ""
+    shadow_field: str = ""
+    shadow_per_minute: int = 30
+    shadow_timeout_seconds: float = 30.0
+    shadow_answers: bool = False
+    shadow_headers: tuple[str, ...] = ()
     pod_name: str = ""
 
     def __post_init__(self) -> None:
@@ -90,6 +115,7 @@ class Settings:
         _check_tools(self.tools)
         _check_scores(self.scores)
         _check_topics(self.topics)
+        _check_shadows(self)
 
     @property
     def cost_caps(self) -> tuple[float, ...]:
@@ -106,7 +132,10 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ, /, **overrides: Any) -> Settings:
-        """Read the environment; a keyword given here wins over it. Lists are separated by commas."""
+        """Read the environment; a keyword given here wins over it. Lists are separated by commas.
+
+        Whoever samples shadows has the score that they give among its declared ones.
+        """
         values: dict[str, Any] = {}
         casts = {field.name: type(field.default) for field in fields(cls)}
         for name, variable in _ENV.items():
@@ -115,10 +144,17 @@ class Settings:
         for name, variable in _LISTS.items():
             if text := env.get(variable, "").strip():
                 values[name] = tuple(item.strip() for item in text.split(",") if item.strip())
-        return cls(**{**values, **overrides})
+        settings = cls(**{**values, **overrides})
+        if not settings.shadow_percent or OUTPUT_SIMILARITY in settings.scores:
+            return settings
+        return replace(settings, scores=(*settings.scores, OUTPUT_SIMILARITY))
 
 
 def _cast(variable: str, text: str, kind: type) -> object:
+    if kind is bool:
+        if text.lower() not in _FLAGS:
+            raise ValueError(f"{variable} must be true or false, not {text!r}: correct the pod's environment")
+        return _FLAGS[text.lower()]
     try:
         return kind(text)
     except ValueError as error:
@@ -171,3 +207,21 @@ def _check_topics(topics: tuple[str, ...]) -> None:
         )
     if len(set(topics)) != len(topics):
         raise ValueError(f"a topic is declared twice in {topics!r}")
+
+
+def _check_shadows(settings: Settings) -> None:
+    percent, url = settings.shadow_percent, settings.shadow_url
+    if not 0 <= percent <= 100:
+        raise ValueError(f"shadow_percent must be a number from 0 to 100, not {percent!r}")
+    _require("shadow_per_minute", settings.shadow_per_minute, low=1, inclusive=True)
+    _require("shadow_timeout_seconds", settings.shadow_timeout_seconds, low=0.0, inclusive=False)
+    if url or percent:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ValueError(
+                "shadow_url must be the address by which callers reach this agent, such as http://support.shop, not "
+                f"{url!r}: set AGENT_SHADOW_URL, or AGENT_SHADOW_PERCENT to 0"
+            )
+    headers = settings.shadow_headers
+    if isinstance(headers, str) or not all(isinstance(name, str) and name for name in headers):
+        raise ValueError(f"shadow_headers must be a tuple of names that are not empty, not {headers!r}")

@@ -18,7 +18,7 @@ from typing import Final
 from agentrollouts_kit.cells import BLOCK, Cells
 from agentrollouts_kit.identity import Identity
 from agentrollouts_kit.layout import Layout
-from agentrollouts_kit.vocabulary import DURATION_EDGES, EVENTS, LENGTH_EDGES
+from agentrollouts_kit.vocabulary import DURATION_EDGES, EVENTS, LENGTH_EDGES, SHADOW_DROPS
 
 logger = logging.getLogger("agentrollouts_kit")
 _FORMAT: Final = 3
@@ -153,6 +153,7 @@ def _describe(identity: Identity, names: Mapping[str, tuple[str, ...]], layout: 
         "version": identity.version,
         "digest": identity.digest,
         "events": EVENTS,
+        "shadow_drops": SHADOW_DROPS,
         "slots": layout.slots,
         "edges": [DURATION_EDGES, LENGTH_EDGES],
     }

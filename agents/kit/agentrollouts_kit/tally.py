@@ -54,4 +54,6 @@ class Session:
     started: float
     last: float
     closing: bool = False
+    awaiting_score: bool = False
+    """A shadow is under way: a session that is to close waits for it."""
     running: set[Tally] = field(default_factory=set)

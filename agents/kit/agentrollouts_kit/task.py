@@ -41,13 +41,16 @@ _TAKEOVER: Final = EVENTS.index("takeover")
 class Task:
     """One task of the agent, from begin to end. The last word on its outcome counts."""
 
-    __slots__ = ("_default", "_reporter", "_tally", "key", "open")
+    __slots__ = ("_capture", "_default", "_reporter", "_tally", "key", "open", "shadow")
 
     def __init__(self, reporter: Reporter, *, default_outcome: Outcome | None = None) -> None:
         context = current.get()
         self._reporter = reporter
         self._default = OUTCOMES.index(default_outcome or reporter.settings.default_outcome)
         self._tally = Tally(cohort=context.cohort, started=reporter.clock())
+        self._capture = context.capture
+        self.shadow = context.shadow
+        """Whether the answer is only compared with another one: do nothing that lasts. No rollout counts the task."""
         self.key = context.session
         """The session key the task counts under; None makes it a session of its own."""
         self.open = False
@@ -197,13 +200,17 @@ class Task:
     def begin(self) -> None:
         """From here on a crash of the process counts the task as a failure."""
         self.open = True
-        self._reporter.begin(self._tally, self.key)
+        if not self.shadow:
+            self._reporter.begin(self._tally, self.key, self._capture)
 
     def end(self, error: BaseException | None = None) -> None:
         """Count the task. Only the first end counts."""
         if self.open:
             self.open = False
-            self._reporter.finish(self._tally, self._final_outcome(error))
+            if self.shadow:
+                self._reporter.finish_shadow(self._tally)
+            else:
+                self._reporter.finish(self._tally, self._final_outcome(error))
 
     def _final_outcome(self, error: BaseException | None) -> int:
         """An exception is a failure, unless the agent had refused or escalated by then.

@@ -7,6 +7,9 @@ from typing import Final, Literal
 Outcome = Literal["success", "failure", "refused", "escalated"]
 CloseReason = Literal["explicit", "idle", "expired"]
 Feedback = Literal["thumbs_down", "regenerate", "takeover"]
+ShadowDrop = Literal[
+    "queue", "rate", "refused", "failed", "unusable", "session_closed", "similarity_error", "stopping"
+]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("success", "failure", "refused", "escalated")
 COHORTS: Final = ("candidate", "stable", "control", "none")
@@ -17,6 +20,22 @@ FEEDBACK: Final[tuple[Feedback, ...]] = ("thumbs_down", "regenerate", "takeover"
 """What a user did about a task: disliked its answer, asked for another one, went on without the agent."""
 EVENTS: Final = ("tool_failure", "intervention", "checkpoint", "destructive_rollback", *FEEDBACK)
 """What may happen during a task, or because of it; a session is the fraction of its tasks in which it did."""
+
+OUTPUT_SIMILARITY: Final = "output_similarity"
+"""The score a shadow gives: how alike this answer and that of the stable version are."""
+SHADOW_DROPS: Final[tuple[ShadowDrop, ...]] = (
+    "queue",
+    "rate",
+    "refused",
+    "failed",
+    "unusable",
+    "session_closed",
+    "similarity_error",
+    "stopping",
+)
+"""Why a sampled task got no score: no room or too long a wait in the queue, over the cap per minute, the stable version
+answers no shadows, it could not be reached or gave no answer, no text to compare, the session closed before, the similarity
+raised or was no number from 0 to 1, the process stops."""
 
 OTHER_TOOL: Final = "other"
 """Where a call of a tool that was not declared counts."""

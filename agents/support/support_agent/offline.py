@@ -25,6 +25,7 @@ from support_agent.chance import chance
 from support_agent.profiles import Profile
 from support_agent.questions import Intent, intent_of, order_in
 from support_agent.reply import STATUSES, TOPICS, Label
+from support_agent.wording import in_other_words
 
 _CALLS: Final = 2
 """Model calls of a usual task: one that chooses a tool, one that answers."""
@@ -51,7 +52,10 @@ class OfflineModel:
         await asyncio.sleep(self.profile.latency_ms / 1000 / _CALLS * spread)
         step = self._next(prompt, returns)
         if step.tool_name == _ANSWER:
-            step = ToolCallPart(info.output_tools[0].name, step.args)
+            answer = step.args_as_dict()
+            if self.rewords(prompt):
+                answer["answer"] = in_other_words(answer["label"])
+            step = ToolCallPart(info.output_tools[0].name, answer)
         detour = not returns and step.tool_name == "lookup_order" and self.detours(prompt)
         return ModelResponse(
             parts=[step, ToolCallPart("search_faq", {"question": _HOURS})] if detour else [step]
@@ -64,6 +68,10 @@ class OfflineModel:
     def detours(self, prompt: str) -> bool:
         """Whether this version searches the FAQ before it answers this question about an order."""
         return chance(self.seed, "detour", self.version, prompt) * 100 < self.profile.detour_percent
+
+    def rewords(self, prompt: str) -> bool:
+        """Whether this version answers this question in other words."""
+        return chance(self.seed, "wording", self.version, prompt) * 100 < self.profile.reworded_percent
 
     def _next(self, prompt: str, returns: Mapping[str, ToolReturnPart]) -> ToolCallPart:
         intent, wrong = intent_of(prompt), self.errs(prompt)

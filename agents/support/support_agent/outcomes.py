@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from starlette.types import ASGIApp
 
@@ -16,11 +16,18 @@ from support_agent.validation import Outcome
 
 TOPICS: Final = tuple(intent.value for intent in Intent)
 """What the tasks are about, told from the question: it doesn't ask the model, so that a model can't hide what changed."""
+# A desk is thrown away with its task, refunds and all: nothing lasts, so a task may be asked again as a shadow.
+REPORTING: Final[dict[str, Any]] = {
+    "tools": TOOL_NAMES,
+    "topics": TOPICS,
+    "shadow_answers": True,
+    "shadow_field": "answer",
+}
 
 
 def reporting(app: ASGIApp, reporter: Reporter | None = None) -> OutcomeMiddleware:
     """The app with its outcomes reported; the middleware serves /metrics and drains the counts at the end."""
-    return OutcomeMiddleware(app, use_reporter(reporter or Reporter(tools=TOOL_NAMES, topics=TOPICS)))
+    return OutcomeMiddleware(app, use_reporter(reporter or Reporter(**REPORTING)))
 
 
 @contextmanager

@@ -11,7 +11,8 @@ class Profile:
     """Prompt and model parameters of a release.
 
     `wrong_percent`: wrong answers of the offline model, 0..100. `detour_percent`: questions about an order on which it also
-    searches the FAQ, which changes no answer. `latency_ms`: what a task of two model calls takes
+    searches the FAQ, which changes no answer. `reworded_percent`: questions that it answers in other words, and as rightly
+    as in the usual ones. `latency_ms`: what a task of two model calls takes
     on average. `price_factor`: on the list price of a token. `crash`: see `crashing`.
     """
 
@@ -20,6 +21,7 @@ class Profile:
     latency_ms: float = 30.0
     price_factor: float = 1.0
     detour_percent: float = 0.0
+    reworded_percent: float = 0.0
     crash: str = ""
 
 

@@ -60,6 +60,9 @@ def _profile(env: Mapping[str, str]) -> Profile:
         profile,
         wrong_percent=_number(env, "SUPPORT_WRONG_PERCENT", high=100.0, default=profile.wrong_percent),
         detour_percent=_number(env, "SUPPORT_DETOUR_PERCENT", high=100.0, default=profile.detour_percent),
+        reworded_percent=_number(
+            env, "SUPPORT_REWORDED_PERCENT", high=100.0, default=profile.reworded_percent
+        ),
         latency_ms=_number(env, "SUPPORT_LATENCY_MS", high=600_000.0, default=profile.latency_ms),
         price_factor=_number(env, "SUPPORT_PRICE_FACTOR", high=1000.0, default=profile.price_factor),
     )

@@ -56,7 +56,12 @@ _SEED_CHECKS = tuple(
         {
             "name": "similarity",
             "weight": 10,
-            "score": {"name": "similarity", "better": "higher", "limit": "85%", "maxChange": "100%"},
+            "score": {
+                "name": "output_similarity",
+                "better": "higher",
+                "limit": "85%",
+                "maxChange": "100%",
+            },
         },
         {
             "name": "toxicity",

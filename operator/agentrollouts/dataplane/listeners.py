@@ -29,11 +29,12 @@ from agentrollouts.dataplane.routing import LUA_FILTER, MINTED, ROUTE_HEADER, ST
 
 @dataclass(frozen=True, slots=True)
 class ListenerSettings:
-    """What all listeners share. ``folder`` is the folder as Envoy sees it."""
+    """What all agents share. ``folder`` is the folder as Envoy sees it; ``shadows``: whether shadow requests are taken."""
 
     folder: Path
     address: str = "0.0.0.0"  # noqa: S104  the listeners of a router pod are for the whole cluster
     access_log: bool = False
+    shadows: bool = False
 
 
 def listener(key: Key, port: int, settings: ListenerSettings) -> Json:

@@ -50,7 +50,7 @@ def render(
     ready = {key for key, found in wanted.items() if found}
     listening = without_port_conflicts(routes)
     return {
-        **_route_files(routes, ready),
+        **_route_files(routes, ready, shadows=settings.shadows),
         CDS: clusters_file(wanted),
         LDS: listeners_file(((key, route.port) for key, route in listening.items()), settings),
     }
@@ -72,7 +72,7 @@ def next_step(
     serving = {
         key: _serving(route, written.routes.get(key), endpoints, ready) for key, route in routes.items()
     }
-    tables = _route_files(serving, ready)
+    tables = _route_files(serving, ready, shadows=settings.shadows)
     settled = all(
         tables[name] == written.files.get(name) and not _runs_another(running, name, written)
         for name in tables
@@ -122,11 +122,13 @@ def _services(routes: Iterable[Route]) -> frozenset[Key]:
     return frozenset().union(*(route.services for route in routes))
 
 
-def _route_files(routes: Mapping[Key, Route], ready: set[Key]) -> dict[str, bytes]:
+def _route_files(routes: Mapping[Key, Route], ready: set[Key], *, shadows: bool) -> dict[str, bytes]:
     shards: dict[str, list[Route]] = {name: [] for name in shard_names()}
     for key, route in routes.items():
         shards[shard_of(key)].append(route)
-    return {f"{name}.json": routes_file(name, members, ready) for name, members in shards.items()}
+    return {
+        f"{name}.json": routes_file(name, members, ready, shadows=shadows) for name, members in shards.items()
+    }
 
 
 def _wanted(routes: Iterable[Route], endpoints: Endpoints) -> dict[Key, tuple[Endpoint, ...]]:

@@ -40,6 +40,8 @@ end
 
 function envoy_on_request(handle)
   local context, headers = handle:filterContext(), handle:headers()
+  -- A shadow belongs to no user: it has no key, and gets none.
+  if headers:get("x-agent-shadow") ~= nil then return end
   local key = sticky_key(context, headers)
   if key == nil then
     key = headers:get("x-agent-minted")

@@ -20,6 +20,7 @@ class Settings:
     stats_port: int
     bind_address: str
     access_log: bool
+    shadows: bool
     max_heap_bytes: int
 
     @property
@@ -30,7 +31,7 @@ class Settings:
     @property
     def listeners(self) -> ListenerSettings:
         """What all listeners share."""
-        return ListenerSettings(self.folder, self.bind_address, self.access_log)
+        return ListenerSettings(self.folder, self.bind_address, self.access_log, self.shadows)
 
     @property
     def bootstrap(self) -> BootstrapSettings:
@@ -54,9 +55,14 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         health_port=_number(environment, "HEALTH_PORT", 9903),
         stats_port=_number(environment, "STATS_PORT", 9901),
         bind_address=environment.get("BIND_ADDRESS", "0.0.0.0"),  # noqa: S104  for the whole cluster
-        access_log=environment.get("ACCESS_LOG", "").lower() in ("1", "true", "yes"),
+        access_log=_switch(environment, "ACCESS_LOG"),
+        shadows=_switch(environment, "SHADOWS"),
         max_heap_bytes=_number(environment, "ENVOY_MAX_HEAP_MIB", 400) * 1024 * 1024,
     )
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    return environment.get(name, "").lower() in ("1", "true", "yes")
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

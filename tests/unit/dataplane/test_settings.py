@@ -12,6 +12,11 @@ def test_defaults_are_those_of_the_chart():
     settings = from_environment({})
     assert str(settings.admin_socket) == "/var/run/agent-rollouts/xds/admin.sock"
     assert (settings.health_port, settings.stats_port, settings.namespaces) == (9903, 9901, ())
+    assert settings.shadows is settings.listeners.shadows is False
+
+
+def test_shadows_are_taken_where_that_is_said():
+    assert from_environment({"SHADOWS": "true"}).listeners.shadows
 
 
 def test_namespaces_are_a_list():

@@ -39,6 +39,9 @@ def make_reporter(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator
         "AGENT_LLM_CALLS_CAP",
         "POD_NAME",
         "AGENT_METRICS_PORT",
+        "AGENT_SHADOW_PERCENT",
+        "AGENT_SHADOW_URL",
+        "AGENT_SHADOW_ANSWERS",
     ):
         monkeypatch.delenv(name, raising=False)
     made: list[Reporter] = []

@@ -20,6 +20,16 @@ TOOLS = {"lookup", "refund", "other"}
 SCORES = {"toxicity", "similarity"}
 CAPS = {"1", "0.3", "0.1", "0.03", "0.01", "0.003", "0.001"}
 FEEDBACK = {"thumbs_down", "regenerate", "takeover"}
+DROPS = {
+    "queue",
+    "rate",
+    "refused",
+    "failed",
+    "unusable",
+    "session_closed",
+    "similarity_error",
+    "stopping",
+}
 EVENTS = {"tool_failure", "intervention", "checkpoint", "destructive_rollback"} | FEEDBACK
 
 FAMILIES: dict[str, dict[str, set[str]]] = {
@@ -57,6 +67,9 @@ FAMILIES: dict[str, dict[str, set[str]]] = {
     "agent_sessions_answered_total": {},
     "agent_session_response_length_fraction_total": {},
     "agent_session_response_length_fraction_squares_total": {},
+    "agent_shadow_tasks_total": {},
+    "agent_shadow_cost_usd_total": {},
+    "agent_shadow_dropped_total": {"reason": DROPS},
 }
 WITHOUT_COHORT = {
     "agent_build_info": 1.0,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -78,3 +79,56 @@ def test_a_wrong_setting_is_refused_with_what_to_write(wrong: dict[str, Any], sa
 def test_a_wrong_variable_is_named(variable: str, text: str) -> None:
     with pytest.raises(ValueError, match=f"{variable} must be a.* number, not '{text}'"):
         Settings.from_env({variable: text})
+
+
+def test_shadows_from_the_environment_declare_the_score_that_they_give() -> None:
+    env = {
+        "AGENT_SHADOW_PERCENT": "12.5",
+        "AGENT_SHADOW_URL": "https://support.shop/base",
+        "AGENT_SHADOW_FIELD": "answer",
+        "AGENT_SHADOW_HEADERS": "authorization, x-tenant",
+        "AGENT_SHADOW_PER_MINUTE": "6",
+        "AGENT_SHADOW_TIMEOUT_SECONDS": "2.5",
+        "AGENT_SHADOW_ANSWERS": "True",
+        "AGENT_SCORES": "toxicity",
+    }
+    settings = Settings.from_env(env)
+    assert settings == Settings(
+        shadow_percent=12.5,
+        shadow_url="https://support.shop/base",
+        shadow_field="answer",
+        shadow_headers=("authorization", "x-tenant"),
+        shadow_per_minute=6,
+        shadow_timeout_seconds=2.5,
+        shadow_answers=True,
+        scores=("toxicity", "output_similarity"),
+    )
+    declared = Settings.from_env(env, scores=("output_similarity",))
+    assert declared.scores == ("output_similarity",)
+    assert Settings.from_env({"AGENT_SHADOW_ANSWERS": "false"}) == Settings()
+
+
+URL = {"shadow_url": "http://support"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"shadow_percent": 101, **URL}, "from 0 to 100, not 101"),
+        ({"shadow_percent": math.nan, **URL}, "from 0 to 100, not nan"),
+        ({"shadow_percent": 5}, "http://support.shop, not '': set AGENT_SHADOW_URL"),
+        ({"shadow_percent": 5, "shadow_url": "support:80"}, "not 'support:80'"),
+        ({"shadow_url": "http://support?a=b"}, "shadow_url must be the address"),
+        ({"shadow_per_minute": 0}, "shadow_per_minute must be at least 1"),
+        ({"shadow_timeout_seconds": 0}, "shadow_timeout_seconds must be more than 0"),
+        ({"shadow_headers": "authorization"}, "shadow_headers must be a tuple of names"),
+    ],
+)
+def test_wrong_shadow_settings_are_refused(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        Settings(**wrong)
+
+
+def test_a_switch_is_true_or_false() -> None:
+    with pytest.raises(ValueError, match="AGENT_SHADOW_ANSWERS must be true or false, not 'yes'"):
+        Settings.from_env({"AGENT_SHADOW_ANSWERS": "yes"})

@@ -12,9 +12,8 @@ import pytest
 
 from agentrollouts_kit import Identity, Reporter
 from support_agent.agent import SupportAgent
-from support_agent.outcomes import TOPICS, reporting
+from support_agent.outcomes import REPORTING, reporting
 from support_agent.settings import Settings
-from support_agent.tools import TOOL_NAMES
 from support_agent.web import Web, Worker
 
 FAST = {"SUPPORT_LATENCY_MS": "0"}
@@ -43,7 +42,7 @@ Serve = Callable[..., AbstractAsyncContextManager[Served]]
 def build_app(env: dict[str, str], worker: Worker | None = None) -> tuple[Any, Reporter]:
     settings = Settings.from_env({**FAST, **env})
     identity = Identity(agent="support", version=settings.version, digest="0" * 12)
-    reporter = Reporter(identity=identity, tools=TOOL_NAMES, topics=TOPICS, metrics_port=0, state_dir="")
+    reporter = Reporter(identity=identity, metrics_port=0, state_dir="", **REPORTING)
     return reporting(Web(worker or SupportAgent(settings), settings).app(), reporter), reporter
 
 

@@ -6,6 +6,8 @@
   value: {{ join "," .root.Values.watchNamespaces | quote }}
 - name: ACCESS_LOG
   value: {{ .root.Values.router.accessLog | quote }}
+- name: SHADOWS
+  value: {{ .root.Values.router.shadows | quote }}
 - name: ENVOY_MAX_HEAP_MIB
   value: {{ .root.Values.router.envoy.maxHeapMiB | quote }}
 {{- end }}
