@@ -25,7 +25,8 @@ import httpx
 from agentrollouts.advisors import Advisors, Endpoint
 from agentrollouts.kube.client import KubeCluster
 from agentrollouts.kube.lease import Lease
-from agentrollouts.metrics.prometheus import Exchange, PrometheusSource
+from agentrollouts.metrics.exchange import Exchange
+from agentrollouts.metrics.prometheus import PrometheusSource
 from agentrollouts.ports import Advisor, Clock, Key, MetricSource
 from agentrollouts.runtime import handlers, memory
 from agentrollouts.runtime.access import Access
@@ -222,6 +223,7 @@ class Work:
         holding, self._holding = self._holding, None
         await _cancelled([*tasks, *([holding] if holding else [])])
         await self.operator.counsel.close()
+        await self.operator.ticker.evidence.asking.close()
         self.operator.telemetry.leader.set(0)
         if self.lease is not None:
             await self.lease.release()
