@@ -6,9 +6,10 @@ too old are unknown, each with its own sentence. Two rows are never averaged: th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from math import isfinite
 from types import MappingProxyType
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from agentrollouts.api.promql_check import PromqlSpec
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.scalars import format_duration
 from agentrollouts.core.evidence import Arm, Asked, Evidence, Unavailable
-from agentrollouts.core.template import LABELS, complaints, rendered
+from agentrollouts.core.template import LABELS, OWNERS, complaints, matched, rendered
 
 CADENCE = timedelta(seconds=15)
 """A query isn't asked more often than this, whatever the interval."""
@@ -54,10 +55,19 @@ class Reply:
             found.setdefault(owner, []).append(row)
         return cls(at, MappingProxyType({owner: tuple(mine) for owner, mine in found.items()}))
 
-    def about(self, namespace: str, agent: str) -> Asked | Unavailable:
-        """The values of one agent by version and cohort; Unavailable where a row doesn't say whose it is."""
-        owners = dict.fromkeys(((namespace, agent), (namespace, ""), ("", agent), ("", "")))
-        rows = [row for owner in owners for row in self.by_owner.get(owner, ())]
+    def about(self, namespace: str, agent: str, matched: Collection[str] = OWNERS) -> Asked | Unavailable:
+        """The values of one agent by version and cohort; Unavailable where none is its, or a row isn't told apart.
+
+        A row may leave out the labels that the query has ``matched``. One that leaves out another is nobody's.
+        """
+        namespaces = (namespace, "") if "namespace" in matched else (namespace,)
+        agents = (agent, "") if "agent" in matched else (agent,)
+        rows = [row for owner in product(namespaces, agents) for row in self.by_owner.get(owner, ())]
+        if not rows and self.by_owner:
+            return Unavailable(
+                f'expected series with namespace="{namespace}" and agent="{agent}"; got'
+                f" {sum(map(len, self.by_owner.values()))}, all of others or without these labels"
+            )
         values: dict[Arm, tuple[float, ...]] = {}
         for row in rows:
             lacking = [label for label in LABELS if not row.labels.get(label)]
@@ -81,13 +91,21 @@ def own_queries(checks: Iterable[CheckSpec]) -> tuple[tuple[CheckSpec, PromqlSpe
     return tuple((check, check.promql) for check in checks if check.promql is not None)
 
 
-def text_of(query: PromqlSpec, spec: RolloutSpec, namespace: str) -> str | Unavailable:
+class Query(NamedTuple):
+    """What the server is asked, and which of namespace and agent it is asked about alone."""
+
+    text: str
+    matched: frozenset[str]
+
+
+def query_of(check: PromqlSpec, spec: RolloutSpec, namespace: str) -> Query | Unavailable:
     """The query for one rollout's agent; what is wrong with its template."""
-    wrong = complaints(query.query)
+    wrong = complaints(check.query)
     if wrong:
         return Unavailable("; ".join(wrong))
     window = spec.analysis.window or WINDOW
-    return rendered(query.query, namespace=namespace, agent=spec.agent, window=window)
+    text = rendered(check.query, namespace=namespace, agent=spec.agent, window=window)
+    return Query(text, matched(check.query))
 
 
 def cadence(interval: timedelta) -> timedelta:

@@ -70,6 +70,11 @@ def rendered(template: str, *, namespace: str, agent: str, window: timedelta) ->
     return "".join(parts).strip()
 
 
+def matched(template: str) -> frozenset[str]:
+    """Of namespace and agent, those that the query matches: its rows needn't name them."""
+    return frozenset(name for token in _tokens(template) for name in _names(token)) & frozenset(OWNERS)
+
+
 def as_regex(text: str) -> str:
     """The text as a regular expression that matches it alone."""
     return _META.sub(r"\\\g<0>", text)
@@ -176,7 +181,8 @@ def _ungrouped(tokens: list[_Token]) -> list[str]:
 
 
 def _names(token: _Token) -> Iterator[str]:
-    if token.kind == "string":
+    """The variables that a matcher asks for; what it excludes says nothing of whose numbers are left."""
+    if token.kind == "string" and not token.behind.endswith(("!=", "!~")):
         yield from (
             found["name"].strip() for found in _INSIDE.finditer(token.text) if found["name"] is not None
         )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from agentrollouts.api.rollout import RolloutSpec
-from agentrollouts.core.asked import Reply, cadence, own_queries, text_of
+from agentrollouts.core.asked import Query, Reply, cadence, own_queries, query_of
 from agentrollouts.core.checks import active_checks
 from agentrollouts.core.evidence import Asked, Unavailable
 from agentrollouts.ports import Clock, MetricSource
@@ -45,8 +45,8 @@ class Asking:
     source: MetricSource
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
-    _texts: dict[Place, tuple[RolloutSpec, Mapping[str, str | Unavailable]]] = field(default_factory=dict)
-    """By rollout: each check's text, of that spec."""
+    _queries: dict[Place, tuple[RolloutSpec, Mapping[str, Query | Unavailable]]] = field(default_factory=dict)
+    """By rollout: each check's query, of that spec."""
     _questions: dict[str, _Question] = field(default_factory=dict)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_A_TIME))
 
@@ -54,15 +54,15 @@ class Asking:
         """What each check's query said last. What is due is asked from now on."""
         every = cadence(spec.analysis.interval).total_seconds()
         return {
-            name: text
-            if isinstance(text, Unavailable)
-            else self._reply(text, every, place.namespace, spec.agent)
-            for name, text in self._texts_of(place, spec).items()
+            name: query
+            if isinstance(query, Unavailable)
+            else self._said(query, every, place.namespace, spec.agent)
+            for name, query in self._queries_of(place, spec).items()
         }
 
     def forget(self, place: Place) -> None:
         """The rollout has no candidate: what nobody else wants to know isn't asked any more."""
-        if self._texts.pop(place, None) is not None:
+        if self._queries.pop(place, None) is not None:
             self._drop_unwanted()
 
     async def close(self) -> None:
@@ -73,24 +73,24 @@ class Asking:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _texts_of(self, place: Place, spec: RolloutSpec) -> Mapping[str, str | Unavailable]:
-        known = self._texts.get(place)
+    def _queries_of(self, place: Place, spec: RolloutSpec) -> Mapping[str, Query | Unavailable]:
+        known = self._queries.get(place)
         if known is not None and known[0] is spec:
             return known[1]
         own = own_queries(active_checks(spec))
-        texts = {check.name: text_of(query, spec, place.namespace) for check, query in own}
-        self._texts[place] = (spec, texts)
-        if known is not None and known[1] != texts:
+        queries = {check.name: query_of(query, spec, place.namespace) for check, query in own}
+        self._queries[place] = (spec, queries)
+        if known is not None and known[1] != queries:
             self._drop_unwanted()
-        return texts
+        return queries
 
-    def _reply(self, text: str, every: float, namespace: str, agent: str) -> Asked | Unavailable:
-        question, now = self._questions.setdefault(text, _Question()), self.monotonic()
+    def _said(self, query: Query, every: float, namespace: str, agent: str) -> Asked | Unavailable:
+        question, now = self._questions.setdefault(query.text, _Question()), self.monotonic()
         if question.task is None and now - question.begun >= every:
             question.begun = now
-            question.task = asyncio.create_task(self._ask(text, question), name="promql")
+            question.task = asyncio.create_task(self._ask(query.text, question), name="promql")
         reply = question.reply
-        return reply if isinstance(reply, Unavailable) else reply.about(namespace, agent)
+        return reply if isinstance(reply, Unavailable) else reply.about(namespace, agent, query.matched)
 
     async def _ask(self, text: str, question: _Question) -> None:
         try:
@@ -115,7 +115,10 @@ class Asking:
 
     def _drop_unwanted(self) -> None:
         wanted = {
-            text for _, texts in self._texts.values() for text in texts.values() if isinstance(text, str)
+            query.text
+            for _, queries in self._queries.values()
+            for query in queries.values()
+            if isinstance(query, Query)
         }
         for text in [text for text in self._questions if text not in wanted]:
             task = self._questions.pop(text).task

@@ -131,12 +131,12 @@ class EvidenceBook:
     ) -> Evidence | Unavailable:
         """The evidence about a rollout's candidate, with the trial after this look."""
         subject = self.subject(place, spec, status)
-        self.asking.latest(place, spec)  # so that they are asked beside the counters
+        asked = self.asking.latest(place, spec)
         found = await self.evidence(place, subject, interval=spec.analysis.interval, now=now)
         candidate = status.candidate
         if isinstance(found, Unavailable) or candidate is None:
             return found
-        found = replace(found, asked=self.asking.latest(place, spec))
+        found = replace(found, asked=asked) if asked else found
         if subject.terms is None:
             return found
         tracker = self._trackers[place]

@@ -76,6 +76,22 @@ def test_a_row_without_the_labels_spoils_the_answer_and_is_shown(broken: Row, la
     assert 'pod="p-0"' in found.reason
 
 
+def test_a_row_that_leaves_out_what_the_query_didnt_match_is_nobodys() -> None:
+    """In an answer for all agents, a stray series of some other system would be everybody's."""
+    stray = row("2.0.0", "candidate", 99.0)
+    ours = row("2.0.0", "candidate", 3.0, namespace="shop", agent="support")
+    reply = Reply.of((stray, row("2.0.0", "candidate", 98.0, agent="support"), ours), START)
+    found = reply.about("shop", "support", frozenset())
+    assert isinstance(found, Asked)
+    assert found.values == {Arm("2.0.0", "candidate"): (3.0,)}
+    half = reply.about("shop", "support", frozenset({"namespace"}))
+    assert isinstance(half, Asked)
+    assert half.values == {Arm("2.0.0", "candidate"): (3.0, 98.0)}
+    nothing = Reply.of((stray,), START).about("shop", "support", frozenset())
+    assert isinstance(nothing, Unavailable)
+    assert 'expected series with namespace="shop" and agent="support"; got 1' in nothing.reason
+
+
 def test_an_empty_answer_is_unknown_and_not_zero() -> None:
     found = sides(heard())
     assert (found.candidate, found.old) == (None, None)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from agentrollouts.core.template import complaints, rendered
+from agentrollouts.core.template import complaints, matched, rendered
 
 GROUPED = "sum by (version, cohort) "
 OWNED = '{namespace="{{ namespace }}",agent="{{ agent }}"}'
@@ -43,6 +43,7 @@ def test_good_ones(template: str) -> None:
         (f'label_replace(x{OWNED}, "by (version, cohort)", "", "", "")', "got no by (…)"),
         (f"sum(x{OWNED}) # by (version, cohort)", "got no by (…)"),
         (f"{GROUPED}(x)", "neither matches nor groups by namespace or agent: write namespace="),
+        (f"{GROUPED}(x{OWNED.replace('agent=', 'agent!=')})", "neither matches nor groups by agent"),
         (GROUPED + '(x{namespace="{{ namespace }}"})', "neither matches nor groups by agent"),
         (f'{GROUPED}(x{{namespace="{{{{ namespaces }}}}"}})', "expected one of the variables {{ namespace }}, {{ agent }}"),
         (f"{GROUPED}(x{OWNED}[{{{{ range }}}}])", "got {{ range }}"),
@@ -86,3 +87,9 @@ def test_a_value_isnt_looked_at_for_variables() -> None:
     assert text(f"{GROUPED}(x{OWNED})", namespace="{{ agent }}") == (
         GROUPED + '(x{namespace="{{ agent }}",agent="support"})'
     )
+
+
+def test_what_is_matched_neednt_be_a_label() -> None:
+    assert matched(f"{GROUPED}(x{OWNED})") == {"namespace", "agent"}
+    assert matched("max by (agent, version, cohort) (x{namespace=~'{{ namespace }}|'})") == {"namespace"}
+    assert matched("max by (namespace, agent, version, cohort) (x)") == frozenset()
