@@ -7,10 +7,10 @@ In threshold mode these checks are part of the gate, and there is nothing to do 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from agentrollouts.api.findings import CheckLooksStatus, LookStatus
-from agentrollouts.core.checks import CheckResult, Verdict
+from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Rollback
 from agentrollouts.core.evidence import Asked, Unavailable
 from agentrollouts.core.quality_gate import enough_failures, looks_after
@@ -21,11 +21,14 @@ REASON = "QueryFailed"
 """Of a rollback by such a check; CheckFailed is the error budget's."""
 
 
-def looks_of(snapshot: Snapshot, results: Iterable[CheckResult]) -> tuple[CheckLooksStatus, ...]:
-    """The rings of the present candidate with this look in them, in the order of the checks; empty ones are left out."""
+def looks_of(snapshot: Snapshot, results: Sequence[CheckResult]) -> tuple[CheckLooksStatus, ...]:
+    """The rings of the present candidate with this look in them, in the order of the checks; empty ones are left out.
+
+    Where callers aren't split as configured no verdict counts, so no look does.
+    """
     candidate = snapshot.status.candidate
     assert candidate is not None
-    if not is_sequential(snapshot.spec) or not results:
+    if not is_sequential(snapshot.spec) or not results or split_wrongly(snapshot):
         return candidate.check_looks
     before = {each.name: each for each in candidate.check_looks}
     rings = [_ring(snapshot, before, result) for result in results]
@@ -33,7 +36,7 @@ def looks_of(snapshot: Snapshot, results: Iterable[CheckResult]) -> tuple[CheckL
 
 
 def rollback(snapshot: Snapshot, results: Sequence[CheckResult]) -> Rollback | None:
-    """The checks of which enough looks failed. Where callers aren't split as configured, no verdict counts."""
+    """The checks of which enough looks failed."""
     failing = {result.name: result for result in results if result.fails and result.adds_up}
     if not failing or not is_sequential(snapshot.spec) or split_wrongly(snapshot):
         return None
@@ -49,10 +52,10 @@ def rollback(snapshot: Snapshot, results: Sequence[CheckResult]) -> Rollback | N
 def _ring(
     snapshot: Snapshot, before: Mapping[str, CheckLooksStatus], result: CheckResult
 ) -> CheckLooksStatus | None:
-    """The ring of one check after this look; as it was where the look is none: too little known, or the same answer again."""
+    """The ring of one check after this look; as it was where the look is none: a dry run, or the same answer again."""
     known = before.get(result.name)
     looks: tuple[LookStatus, ...] = known.looks if known else ()
-    if not result.adds_up or result.dry_run or result.verdict is Verdict.INCONCLUSIVE:
+    if not result.adds_up or result.dry_run:
         return known
     at = _asked_at(snapshot, result.name)
     if at is None or (looks and at.at <= looks[-1].at):

@@ -26,7 +26,7 @@ from agentrollouts.advisors import Advisors, Endpoint
 from agentrollouts.kube.client import KubeCluster
 from agentrollouts.kube.lease import Lease
 from agentrollouts.metrics.exchange import Exchange
-from agentrollouts.metrics.prometheus import PrometheusSource
+from agentrollouts.metrics.prometheus import OWN, PrometheusSource
 from agentrollouts.ports import Advisor, Clock, Key, MetricSource
 from agentrollouts.runtime import handlers, memory
 from agentrollouts.runtime.access import Access
@@ -270,7 +270,8 @@ def _counted(telemetry: Telemetry) -> Callable[[Exchange], None]:
     def count(exchange: Exchange) -> None:
         telemetry.queries.inc()
         if exchange.error:
-            telemetry.query_errors.inc()
+            # NB: apart, because a user's query that can't be right says nothing of the server.
+            (telemetry.own_query_errors if exchange.metric == OWN else telemetry.query_errors).inc()
 
     return count
 

@@ -43,7 +43,9 @@ class Watched:
             tried.add(arm, sessions)
         return cls(tried)
 
-    def look(self, seconds: float = 60, *, asked_ago: float = 0, **values: float | None) -> Decision:
+    def look(
+        self, seconds: float = 60, *, asked_ago: float = 0, split: float = 0, **values: float | None
+    ) -> Decision:
         """One look later on, carried out; a value of None is one that can't be read."""
         tried = self.tried
         tried.snapshot = later(tried.snapshot, seconds=seconds)
@@ -56,7 +58,12 @@ class Watched:
             else Asked({Arm("2.0.0", "candidate"): (value,)}, at)
             for name, value in values.items()
         }
-        seen = replace(seen, evidence=replace(seen.evidence, asked=asked))
+        trial = seen.evidence.trial
+        assert trial is not None
+        if split:
+            broken = trial.split._replace(won=split, assigned=(3, 1, 18), shares=(0.05, 0.05, 0.9))
+            trial = trial._replace(split=broken)
+        seen = replace(seen, evidence=replace(seen.evidence, asked=asked, trial=trial))
         decision, plan = look(seen)
         tried.snapshot = carry_out(seen, plan)
         return decision
@@ -141,6 +148,17 @@ def test_hold_holds_for_as_long_as_it_is_beyond_the_limit_and_never_takes_out() 
     assert decision.reason == "ChecksWarn"
     assert "queue WARN: 99, at most 10" in decision.message
     assert watched.looks() == []
+
+
+def test_where_callers_arent_split_as_configured_nobody_is_taken_out() -> None:
+    watched = Watched.by(queue())
+    for _ in range(3):
+        decision = watched.look(queue=BAD, split=99.0)
+        assert isinstance(decision, Hold)
+    assert decision.reason == "SplitBroken"
+    assert watched.looks() == []
+    assert isinstance(watched.look(queue=BAD), Hold), "and no look of that time counts later"
+    assert watched.looks() == ["FAIL"]
 
 
 def test_a_dry_run_is_shown_and_never_decides() -> None:

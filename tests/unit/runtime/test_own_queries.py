@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,14 +20,20 @@ TEXT = 'max by (version, cohort) (queue{namespace="shop",agent="support"})'
 
 @dataclass(slots=True)
 class HangingSource(FakeSource):
-    """Never answers a user's query while it hangs."""
+    """Never answers a user's query while it hangs. Whoever gives it up finds the shares of that moment in ``given_up``."""
 
     hangs: bool = True
     answers: asyncio.Event = field(default_factory=asyncio.Event)
+    shares: Callable[[], dict[str, int]] = dict
+    given_up: list[dict[str, int]] = field(default_factory=list)
 
     async def ask(self, query: str) -> tuple[Row, ...] | Unavailable:
         if self.hangs:
-            await self.answers.wait()
+            try:
+                await self.answers.wait()
+            except asyncio.CancelledError:
+                self.given_up.append(self.shares())
+                raise
         return await FakeSource.ask(self, query)
 
 
@@ -38,6 +44,7 @@ class OwnStage(Stage):
 
     def __post_init__(self) -> None:
         self.source = HangingSource(now=self.clock.now)
+        self.source.shares = self.shares
 
     def queue(self, candidate: float) -> None:
         """What the user's metric shows from now on."""
@@ -85,15 +92,16 @@ def closes(stage: Stage, n: int = 10) -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("mode", ["sequential", "threshold"])
 async def test_a_query_that_hangs_doesnt_delay_a_breaker(mode: str) -> None:
-    """At the first look after the errors the candidate is out, as it is without the query."""
+    """The query is still under way when the candidate is out: nobody waited for it, or for the end of its patience."""
     breakers = [{"name": "errors", "errors": {"max": "50%"}, "minimumTasks": 5}]
     stage = await climbing(judged(mode, breakers=breakers))
     assert stage.source.asked == [], "the query is on its way, and isn't answered"
     stage.work(1, bad={"2.0.0": 20})
     stage.sessions(10)
-    await asyncio.wait_for(stage.go(2), timeout=60)
+    await stage.go(2)
     assert stage.shares() == {"1.0.0": 10_000}
     assert stage.status()["rejected"]["reason"] == "BreakerTripped"
+    assert stage.source.given_up == [{"1.0.0": 10_000}], "given up because nobody wants to know any more"
 
 
 @pytest.mark.asyncio
@@ -157,3 +165,33 @@ async def test_without_a_candidate_nothing_is_asked() -> None:
     await stage.restart()
     await stage.go(60)
     assert stage.source.asked == []
+
+
+@pytest.mark.asyncio
+async def test_after_the_candidate_is_gone_nothing_is_asked_any_more() -> None:
+    stage = await climbing(judged("sequential"))
+    stage.queue(1.0)
+    stage.source.answers.set()
+    await stage.go(20)
+    assert stage.source.asked
+    stage.cluster.annotate("Rollout", "support", abort="1")
+    await stage.go(20)
+    assert stage.shares() == {"1.0.0": 10_000}
+    asked = len(stage.source.asked)
+    await stage.go(60)
+    assert len(stage.source.asked) == asked
+    assert stage.operator.ticker.evidence.asking._questions == {}
+
+
+@pytest.mark.asyncio
+async def test_a_query_that_hangs_doesnt_delay_another_rollout() -> None:
+    stage = await climbing(judged("sequential"))
+    plain = judged("threshold", checks=[{"name": "success", "successRate": {}}])
+    for version, letter in (("1.0.0", "a"), ("2.0.0", "b")):
+        stage.cluster.put(agent_version(version, letter, agent="billing"))
+        stage.cluster.put(rollout(version, agent="billing", analysis=plain))
+        await stage.go(4)
+    stage.work(20, bad={"2.0.0": 40}, agent="billing")
+    await stage.go(2)
+    assert stage.shares("billing") == {"1.0.0": 10_000}
+    assert stage.source.asked == stage.source.given_up == [], "it is still under way"
