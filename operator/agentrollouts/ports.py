@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 from agentrollouts.api.advisor import AdvisorSpec
+from agentrollouts.core.asked import Row
 from agentrollouts.core.evidence import CounterQuery, Series, Unavailable
 from agentrollouts.core.opinion import NoOpinion, Opinion
 from agentrollouts.core.question import Question
@@ -100,6 +101,13 @@ class MetricSource(Protocol):
         self, queries: Sequence[CounterQuery], agents: Sequence[AgentKey], *, since: datetime, until: datetime
     ) -> Mapping[CounterQuery, AgentSeries | Unavailable]:
         """All samples in between, oldest first, for building up what a restart forgot."""
+
+    async def ask(self, query: str) -> tuple[Row, ...] | Unavailable:
+        """The answer to one query of a user's own, as of now: one row for each series, in no order. Never raises.
+
+        It may be slow, and may not hold up the counters. What can't be answered, or is too large, is Unavailable with the
+        server's words.
+        """
 
 
 class Advisor(Protocol):

@@ -19,6 +19,7 @@ from agentrollouts.api.check_kinds import (
     SuccessRateSpec,
     ToolFailuresSpec,
 )
+from agentrollouts.api.promql_check import PromqlSpec
 from agentrollouts.api.session_kinds import (
     EventsSpec,
     LlmCallsSpec,
@@ -53,6 +54,7 @@ CHECK_KINDS = (
     "llmCalls",
     "score",
     "ratio",
+    "promql",
 )
 WEIGHTS: Mapping[str, int] = MappingProxyType({"successRate": 60, "cost": 15, "latency": 15})
 """What a check of a kind weighs where nothing is given; OTHER_WEIGHT for the rest."""
@@ -93,6 +95,7 @@ class CheckSpec(SpecModel):
     llm_calls: LlmCallsSpec | None = None
     score: ScoreSpec | None = None
     ratio: RatioSpec | None = None
+    promql: PromqlSpec | None = None
 
     @cached_property
     def member(self) -> tuple[str, SpecModel]:

@@ -33,7 +33,18 @@ class BreakerStatus(StatusModel):
 
 
 class LookStatus(StatusModel):
-    """One verdict of the quality gate that counts."""
+    """One verdict that counts: the quality gate's, or that of a check whose failures add up."""
 
-    verdict: Literal["PASS", "WARN", "FAIL"] = Field(description="What the gate said.")
-    at: Time = Field(description="When it said so.")
+    verdict: Literal["PASS", "WARN", "FAIL"] = Field(description="What was said.")
+    at: Time = Field(description="When it was said.")
+
+
+class CheckLooksStatus(StatusModel):
+    """The last verdicts of one check whose failures add up on their own."""
+
+    name: Annotated[str, Field(max_length=63)] = Field(
+        description="The check's name in spec.analysis.checks."
+    )
+    looks: Annotated[tuple[LookStatus, ...], Field(max_length=20)] = Field(
+        default=(), description="Oldest first, from the first failed one on."
+    )

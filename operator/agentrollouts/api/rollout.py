@@ -12,7 +12,7 @@ from agentrollouts.api.analysis import Analysis
 from agentrollouts.api.approvalgate import ApprovalRecord
 from agentrollouts.api.base import Rule, SpecModel, StatusModel, rules
 from agentrollouts.api.conditions import Conditions
-from agentrollouts.api.findings import BreakerStatus, CheckStatus, LookStatus
+from agentrollouts.api.findings import BreakerStatus, CheckLooksStatus, CheckStatus, LookStatus
 from agentrollouts.api.monitor import DriftStatus, MonitorSpec, ProfileStatus
 from agentrollouts.api.scalars import (
     AgentName,
@@ -211,6 +211,11 @@ class CandidateStatus(StatusModel):
     looks: Annotated[tuple[LookStatus, ...], Field(max_length=20)] = Field(
         default=(),
         description="The quality gate's last verdicts, oldest first, from the first failed one on; threshold mode only.",
+    )
+    check_looks: Annotated[tuple[CheckLooksStatus, ...], Field(max_length=32)] = Field(
+        default=(),
+        description="The last verdicts of each promql check that may roll back, from its first failed one on; sequential"
+        " mode only.",
     )
     trial: TrialStatus | None = None
     paused_reason: ReasonText = Field(

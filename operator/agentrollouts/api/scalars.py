@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -20,6 +21,7 @@ MOST_GROWTH = 100_000
 GROWTH_PATTERN = r"^(1000(\.0{1,2})?|[0-9]{1,3}(\.[0-9]{1,2})?)%?$"
 PERCENT_PATTERN = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%?$"
 USD_PATTERN = r"^(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?$"
+NUMBER_PATTERN = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$"
 DURATION_PATTERN = r"^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
 
 
@@ -87,6 +89,29 @@ def format_usd(micros: int) -> str:
     return f"{whole}.{fraction:06d}".rstrip("0") if fraction else str(whole)
 
 
+def parse_number(value: object) -> Decimal:
+    """``2``, ``"-0.5"`` and ``"1250"``, exactly as written. Raises ValueError on anything else, floats included."""
+    if isinstance(value, Decimal):
+        return value
+    text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    if not re.fullmatch(NUMBER_PATTERN, text):
+        raise ValueError(
+            f'expected a decimal number of at most 15 digits and nine decimals, quoted, such as "0.85"; got {value!r}'
+        )
+    return Decimal(text)
+
+
+def format_number(value: Decimal) -> str:
+    """A number as people write it, never with an exponent."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def number_in_cel(expression: str) -> str:
+    """CEL for a number, whether it was written as an integer or in quotes."""
+    return f"double(string({expression}))"
+
+
 _SHARE = "(type({0}) == int ? int({0}) * 100 : int(double(string({0}).replace('%', '')) * 100.0 + 0.5))"
 
 
@@ -131,6 +156,14 @@ _usd_schema: dict[str, Any] = {
     "minimum": 0,
     "maximum": 999_999,
 } | refusal('write US dollars with at most six decimals, in quotes, such as "0.05"')
+_number_schema: dict[str, Any] = {
+    "x-kubernetes-int-or-string": True,
+    "anyOf": [{"type": "integer"}, {"type": "string"}],
+    "pattern": NUMBER_PATTERN,
+    "maxLength": 26,
+    "minimum": -999_999_999_999_999,
+    "maximum": 999_999_999_999_999,
+} | refusal('write a number with at most 15 digits and nine decimals, in quotes, such as "0.85"')
 _duration_schema: dict[str, Any] = {
     "type": "string",
     "pattern": DURATION_PATTERN,
@@ -146,6 +179,10 @@ Growth = Annotated[
 """An increase, which may be more than the whole: 150% is two and a half times as much."""
 Usd = Annotated[int, BeforeValidator(parse_usd), PlainSerializer(format_usd), WithJsonSchema(_usd_schema)]
 """Money, in micro-dollars inside."""
+Number = Annotated[
+    Decimal, BeforeValidator(parse_number), PlainSerializer(format_number), WithJsonSchema(_number_schema)
+]
+"""A number of any unit and sign, exactly as it was written."""
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),

@@ -14,6 +14,7 @@ from agentrollouts.api.base import API_VERSION, GROUP
 from agentrollouts.api.crd import crd
 from agentrollouts.api.kinds import AGENT_ROUTE, APPROVAL_GATE, KINDS, Kind
 from agentrollouts.cli.schema import Path, Problem, problems
+from agentrollouts.core.template import complaints
 
 _MADE_BY_OPERATOR = (AGENT_ROUTE.kind, APPROVAL_GATE.kind)
 
@@ -100,7 +101,7 @@ def _object_problems(value: Mapping[str, Any]) -> Iterator[Problem]:
     if not (value.get("metadata") or {}).get("name"):
         yield Problem(("metadata",), "name is missing")
     found = list(problems(_schema(kind.kind), {key: item for key, item in value.items() if key != "status"}))
-    yield from found or _model_problems(kind, value)
+    yield from found or (*_model_problems(kind, value), *_template_problems(value))
 
 
 def _model_problems(kind: Kind, value: Mapping[str, Any]) -> Iterator[Problem]:
@@ -110,6 +111,14 @@ def _model_problems(kind: Kind, value: Mapping[str, Any]) -> Iterator[Problem]:
     except ValidationError as error:
         for item in error.errors():
             yield Problem(("spec", *item["loc"]), f"{item['msg']}, got {item['input']!r}")
+
+
+def _template_problems(value: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with queries of the user's own. The server takes any text; the operator would say it in the status."""
+    for number, check in enumerate(((value["spec"].get("analysis") or {}).get("checks")) or ()):
+        if "promql" in check:
+            path = ("spec", "analysis", "checks", number, "promql", "query")
+            yield from (Problem(path, message) for message in complaints(check["promql"]["query"]))
 
 
 @cache

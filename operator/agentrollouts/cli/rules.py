@@ -11,7 +11,8 @@ from typing import Any
 
 from agentrollouts.api.breakers import BREAKER_KINDS
 from agentrollouts.api.checks import CHECK_KINDS
-from agentrollouts.api.scalars import FULL, MOST_GROWTH, parse_duration, parse_percent
+from agentrollouts.api.promql_check import LIMITS
+from agentrollouts.api.scalars import FULL, MOST_GROWTH, parse_duration, parse_number, parse_percent
 
 Rule = Callable[[Any], bool]
 
@@ -95,6 +96,12 @@ RULES: Mapping[str, Rule] = {
     "tolerance must be at most maxChange": lambda it: _both(it, "tolerance", "maxChange"),
     "a quantile must be above 0% and below 100%, such as 99%": lambda it: _within(
         it, "quantile", 1, FULL - 1
+    ),
+    f"give at least one of {', '.join(LIMITS)}: without a limit there is nothing to judge": (
+        lambda it: _given(it, *LIMITS) > 0
+    ),
+    "min must be at most max, or no value would pass": (
+        lambda it: _given(it, "min", "max") < 2 or parse_number(it["min"]) <= parse_number(it["max"])
     ),
     "falseRollback must be from 0.1% to 50%": lambda it: _within(it, "falseRollback", 10, FULL // 2),
     "falsePromotion must be from 0.1% to 50%": lambda it: _within(it, "falsePromotion", 10, FULL // 2),

@@ -26,6 +26,7 @@ from agentrollouts.cli.world_options import (
     Traffic,
     world_of,
 )
+from agentrollouts.planning.limits import left_out
 from agentrollouts.planning.recording import Recording, RecordingError, read, replay, written
 from agentrollouts.planning.run import NothingToPlanError, Outcome, Seen
 from agentrollouts.planning.simulation import Journal, Pace, simulate
@@ -101,6 +102,8 @@ def _write(path: Path, recording: Recording) -> None:
 
 
 def _show(subject: Subject, outcome: Outcome, looks: Sequence[Seen], as_json: bool) -> None:
+    for warning in left_out(subject.spec):
+        typer.echo(f"! {warning}", err=True)
     if as_json:
         typer.echo(json.dumps(document(subject, outcome, looks), indent=2, ensure_ascii=False))
         return
@@ -129,6 +132,7 @@ def document(subject: Subject, outcome: Outcome, looks: Sequence[Seen]) -> Mappi
         "version": subject.spec.version,
         "mode": subject.spec.analysis.effective.mode,
         "outcome": outcome,
+        "warnings": list(left_out(subject.spec)),
         "timeline": [_look(seen, looks[0].at) for seen in looks],
     }
 

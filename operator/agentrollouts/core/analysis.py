@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
+from agentrollouts.api.checks import CheckSpec
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.core import checks
+from agentrollouts.core.asked import own_queries
 from agentrollouts.core.breakers import breaker_queries
 from agentrollouts.core.checks import CheckResult, Verdict, active_checks
 from agentrollouts.core.counters import ASSIGNED, CALLS, COST, DURATIONS, KIT, SESSIONS, TASKS
@@ -30,7 +32,7 @@ def sample_metric(spec: RolloutSpec) -> str:
     if not _tries(spec):
         return checks.sample_metric(spec)
     wanted = [rule.queries for _, rule in rules_of(spec)]
-    return (SESSIONS if _reads_the_kit(wanted) else wanted[-1][0]).metric
+    return (SESSIONS if not wanted or _reads_the_kit(wanted) else wanted[-1][0]).metric
 
 
 def run_checks(snapshot: Snapshot) -> tuple[CheckResult, ...]:
@@ -44,13 +46,21 @@ def run_checks(snapshot: Snapshot) -> tuple[CheckResult, ...]:
             CheckResult(check.name, Verdict.INCONCLUSIVE, reason, missing=True) for check in active
         )
     elif is_sequential(snapshot.spec):
-        results = verdicts(snapshot, [check.name for check in active])
+        results = _tried(snapshot, active)
     else:
-        results = checks.verdicts(snapshot)
+        results = checks.verdicts(snapshot, active)
     return tuple(
         result.as_dry_run() if check.dry_run else result
         for check, result in zip(active, results, strict=True)
     )
+
+
+def _tried(snapshot: Snapshot, active: Sequence[CheckSpec]) -> tuple[CheckResult, ...]:
+    """The trial's verdicts, and those of queries of the user's own, which no trial can test."""
+    own = [check for check in active if check.promql is not None]
+    tested = verdicts(snapshot, [check.name for check in active if check.promql is None])
+    found = {result.name: result for result in (*tested, *checks.verdicts(snapshot, own, recent=False))}
+    return tuple([found[check.name] for check in active])
 
 
 def _tries(spec: RolloutSpec) -> bool:
@@ -61,7 +71,8 @@ def _compared(spec: RolloutSpec) -> tuple[CounterQuery, ...]:
     if not _tries(spec):
         wanted_alone = checks.compared(spec)
         return (*wanted_alone, *(_profiled(spec) if _reads_the_kit([wanted_alone]) else ()))
-    wanted = [rule.queries for _, rule in rules_of(spec)]
+    own = [checks.promql.queries(query) for _, query in own_queries(active_checks(spec))]
+    wanted = [*(rule.queries for _, rule in rules_of(spec)), *own]
     shown = _beside(spec) if _reads_the_kit(wanted) else ()
     tuned = (TASKS,) if spec.strategy.self_tuning else ()
     split = (ASSIGNED,) if spec.assignment.unit == "Session" else ()

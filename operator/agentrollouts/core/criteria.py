@@ -10,6 +10,7 @@ from agentrollouts.api import check_kinds as kinds
 from agentrollouts.api import session_kinds as sessions
 from agentrollouts.api.checks import CheckSpec
 from agentrollouts.api.presets import Effective
+from agentrollouts.api.promql_check import PromqlSpec
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core import counters
 from agentrollouts.core.checks.events import SOURCES
@@ -184,6 +185,11 @@ def _ratio(spec: kinds.RatioSpec, applies: Effective) -> tuple[Rule, ...]:
     return (Rule(Limit(_share(spec.max)), source, spec.bad),)
 
 
+def _own_query(spec: PromqlSpec, applies: Effective) -> tuple[Rule, ...]:
+    """Nothing: a value without a number of sessions can't be tested."""
+    return ()
+
+
 _KINDS: Mapping[str, Callable[[Any, Effective], tuple[Rule, ...]]] = MappingProxyType(
     {
         "successRate": _success,
@@ -199,5 +205,6 @@ _KINDS: Mapping[str, Callable[[Any, Effective], tuple[Rule, ...]]] = MappingProx
         "llmCalls": _llm_calls,
         "score": _score,
         "ratio": _ratio,
+        "promql": _own_query,
     }
 )

@@ -78,6 +78,14 @@ class Unavailable:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query of the user's own said of one agent when it was last asked: every value of each arm, as it came."""
+
+    values: Mapping[Arm, tuple[float, ...]]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Sums by arm: ``total`` since the candidate started, ``recent`` over the analysis window (the same if there is none)."""
 
@@ -92,6 +100,8 @@ class Evidence:
     """When a counter of an arm last grew, in seconds since the epoch."""
     trial: Trial | None = None
     """The sequential test after this look; None where there is none."""
+    asked: Mapping[str, Asked | Unavailable] = field(default_factory=dict)
+    """By check: what its own query said last."""
 
     def pooled(
         self,

@@ -18,7 +18,7 @@ from agentrollouts.api.rollout import (
     RolloutStatus,
 )
 from agentrollouts.api.scalars import FULL
-from agentrollouts.core import advice, rails
+from agentrollouts.core import advice, own_failures, rails
 from agentrollouts.core.attention import requeue_after
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import conditions_of, phase_of
@@ -262,11 +262,15 @@ def _waiting(candidate: CandidateStatus, decision: Decision, now: datetime) -> d
 def _of_this_try(
     snapshot: Snapshot, candidate: CandidateStatus, results: tuple[CheckResult, ...]
 ) -> dict[str, object]:
-    """The advisor's opinion and the looks of the gate stay with the try they are about."""
+    """The advisor's opinion and the looks that add up stay with the try they are about."""
     before = snapshot.status.candidate
     if before is None or before.attempt != candidate.attempt:
         return {}
-    return {"advice": advice.recorded(snapshot), "looks": looks_of(snapshot, results)}
+    return {
+        "advice": advice.recorded(snapshot),
+        "looks": looks_of(snapshot, results),
+        "check_looks": own_failures.looks_of(snapshot, results),
+    }
 
 
 def _events(snapshot: Snapshot, decision: Decision, route: tuple[Action, ...]) -> tuple[Action, ...]:

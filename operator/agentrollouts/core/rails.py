@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from agentrollouts.core import breakers, quality_gate
+from agentrollouts.core import breakers, own_failures, quality_gate
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Rollback
 from agentrollouts.core.gates import GateState, Lapsed, Opened, Refused, limit_without_approval
@@ -34,6 +34,7 @@ def rollback(snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateSta
         or _pods(snapshot)
         or breakers.rollback(snapshot)
         or _verdicts(snapshot, results)
+        or own_failures.rollback(snapshot, results)
         or _gate(gate)
     )
 
@@ -87,7 +88,7 @@ def _verdicts(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> Rollback 
     """In sequential mode one failed check is enough, for it is beyond doubt; in threshold mode failed looks add up."""
     if snapshot.spec.analysis.effective.mode == "threshold":
         return quality_gate.rollback(snapshot, results)
-    failed = [result for result in results if result.fails]
+    failed = [result for result in results if result.fails and not result.adds_up]
     if not failed or split_wrongly(snapshot):
         return None
     return Rollback("CheckFailed", "; ".join(f"{result.name}: {result.reason}" for result in failed)[:4000])

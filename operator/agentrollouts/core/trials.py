@@ -60,14 +60,16 @@ def rules_of(spec: RolloutSpec) -> tuple[tuple[str, Rule], ...]:
 def terms_of(spec: RolloutSpec, candidate: str, stable: str) -> Terms | None:
     """The terms of a rollout; None where nothing is tested sequentially.
 
-    The error budget is divided by the checks' weights, and a check's part among what it tests. A dry run has none of it.
+    The error budget is divided by the checks' weights, and a check's part among what it tests. A dry run has none of it,
+    and neither has a check that tests nothing.
     """
     if not is_sequential(spec):
         return None
     named = rules_of(spec)
     if not named:
         return None
-    checks = {check.name: check for check in active_checks(spec)}
+    tests = {name for name, _ in named}
+    checks = {check.name: check for check in active_checks(spec) if check.name in tests}
     whole = sum(check.effective_weight for check in checks.values() if not check.dry_run)
     parts = [sum(other == name for other, _ in named) for name, _ in named]
     criteria = tuple(

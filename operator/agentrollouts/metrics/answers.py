@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from math import inf
 from typing import Any
 
+from agentrollouts.core.asked import Row
 from agentrollouts.core.evidence import CounterQuery, Point, Series, SeriesKey, Unavailable
 from agentrollouts.metrics.identity import identity_of, merged
 from agentrollouts.metrics.promql import COUNTER
@@ -98,6 +99,28 @@ def by_counter(
     except (KeyError, TypeError, ValueError) as error:
         raise MalformedError(f"expected series of {', '.join(metrics)}; got {str(error)[:200]}") from error
     return found
+
+
+def rows_of(result: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
+    """One value for each series, whatever number it is.
+
+    Raises:
+        MalformedError: samples over time, a native histogram, or an entry that is no series.
+    """
+    rows: list[Row] = []
+    for entry in result:
+        try:
+            if "value" not in entry:
+                raise MalformedError(
+                    "expected one number for each series, got samples over time or a native histogram;"
+                    " put a function around it, such as rate() or histogram_quantile()"
+                )
+            _, text = entry["value"]
+            labels = {name: value for name, value in entry["metric"].items() if name != "__name__"}
+            rows.append(Row(labels, float(text)))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise MalformedError(f"expected series, got {str(entry)[:200]}") from error
+    return tuple(rows)
 
 
 def joined(earlier: AgentSeries, later: AgentSeries) -> AgentSeries:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import nan
 from typing import Literal
 
+from agentrollouts.core.asked import Row
 from agentrollouts.core.evidence import CounterQuery, Point, Series, SeriesKey, Unavailable
 from agentrollouts.metrics.identity import LOOKBACK, key_of, merged
 from agentrollouts.ports import AgentKey, AgentSeries
@@ -27,7 +29,10 @@ class FakeSource:
     mode: Mode = "ok"
     queries: int = 0
     """Queries answered so far: one per counter asked for."""
+    asked: list[str] = field(default_factory=list)
+    """Texts of users' queries that were asked."""
     _samples: dict[str, dict[Labels, list[Point]]] = field(default_factory=dict)
+    _told: dict[str, tuple[Row, ...]] = field(default_factory=dict)
 
     def sample(self, metric: str, labels: Mapping[str, str], *, time: float, value: float) -> None:
         """One scraped sample. Times of one series must rise."""
@@ -35,6 +40,20 @@ class FakeSource:
         if points and points[-1].time >= time:
             raise ValueError(f"samples of {metric} must rise in time: {time} after {points[-1].time}")
         points.append(Point(time, value))
+
+    def tell(self, query: str, *rows: Row) -> None:
+        """What that text of a query is answered with from now on. One that nobody told of has no rows."""
+        self._told[query] = rows
+
+    async def ask(self, query: str) -> tuple[Row, ...] | Unavailable:
+        """The rows told of."""
+        self.asked.append(query)
+        if self.mode == "down":
+            return Unavailable("the fake source is down: asked a query")
+        if query.count("(") != query.count(")"):
+            return Unavailable("the fake source: bad_data: parse error: parentheses don't match")
+        rows = self._told.get(query, ()) if self.mode != "empty" else ()
+        return tuple(row._replace(value=nan) for row in rows) if self.mode == "nan" else rows
 
     async def current(
         self, queries: Sequence[CounterQuery], agents: Sequence[AgentKey]

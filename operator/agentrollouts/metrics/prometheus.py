@@ -6,26 +6,19 @@ Every failure is a value with its reason, never an exception and never a retry: 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import math
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 
+from agentrollouts.core.asked import Row
 from agentrollouts.core.evidence import CounterQuery, Unavailable
-from agentrollouts.metrics.answers import (
-    MalformedError,
-    by_counter,
-    error_of,
-    joined,
-    result_of,
-    series_by_agent,
-)
+from agentrollouts.metrics.answers import MalformedError, by_counter, joined, rows_of, series_by_agent
+from agentrollouts.metrics.exchange import Api, Budget, Exchange, Unanswered
 from agentrollouts.metrics.identity import LOOKBACK
 from agentrollouts.metrics.promql import complaint, every, newest, selector
 from agentrollouts.ports import AgentKey, AgentSeries
@@ -45,39 +38,17 @@ a reset within a step; agents with the kit keep their counters over restarts and
 CHUNK = 50
 """Agents asked for together for history."""
 
-_log = logging.getLogger(__name__)
-
-
-class Exchange(NamedTuple):
-    """One query as it went, for whoever counts them.
-
-    ``metric`` is a counter's or a bundle's name, ``error`` is empty after a success.
-    """
-
-    metric: str
-    seconds: float
-    bytes: int
-    error: str
-
-
-class Budget(NamedTuple):
-    """What one query may cost: seconds until its whole answer is there, and the answer's bytes."""
-
-    seconds: float
-    max_bytes: int
-
-
 TICK = Budget(seconds=5.0, max_bytes=64 * 2**20)
 HISTORY = Budget(seconds=30.0, max_bytes=8 * 2**20)
 """Few bytes, since reading an answer holds up the ticks of everybody; what is larger is asked for in halves."""
 CONCURRENCY = 8
 """Queries at a time."""
-
-
-class _Unanswered(Exception):  # noqa: N818 -- never leaves this file
-    def __init__(self, reason: str, *, too_large: bool = False) -> None:
-        super().__init__(reason)
-        self.too_large = too_large
+OWN_QUERY = Budget(seconds=10.0, max_bytes=2 * 2**20)
+"""A user's query may be slow, for nobody waits for it; reading its answer holds up everybody, so that is small."""
+OWN = "promql"
+"""What exchanges about users' queries are called."""
+WORDS = 500
+"""Characters of a reason: a server repeats the query in its errors."""
 
 
 @dataclass(slots=True)
@@ -93,12 +64,14 @@ class PrometheusSource:
     matchers: Mapping[str, str] = field(default_factory=dict)
     tick: Budget = TICK
     history_chunk: Budget = HISTORY
+    own: Budget = OWN_QUERY
     on_exchange: Callable[[Exchange], None] = lambda _: None
     _slots: asyncio.Semaphore = field(init=False)
-    _warned: set[str] = field(default_factory=set)
+    _api: Api = field(init=False)
 
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._api = Api(self.url, self.client, self.on_exchange)
 
     async def current(self, queries: Sequence[CounterQuery], agents: Sequence[AgentKey]) -> Answers:
         """The newest sample of each counter. Its time is the server's at the query, not the scrape's."""
@@ -120,6 +93,14 @@ class PrometheusSource:
 
         return await self._all(queries, agents, one)
 
+    async def ask(self, query: str) -> tuple[Row, ...] | Unavailable:
+        """The rows of one query of the user's own. It takes no slot of the counters', which must never wait for it."""
+        try:
+            found = await self._api.ask(OWN, "query", {"query": query}, self.own, nullcontext())
+            return rows_of(found)
+        except (Unanswered, MalformedError) as error:
+            return Unavailable(f"Prometheus at {self.url}: {error}"[:WORDS])
+
     async def _all(
         self,
         queries: Sequence[CounterQuery],
@@ -129,7 +110,7 @@ class PrometheusSource:
         async def one(bundle: Bundle) -> Answers:
             try:
                 return dict(await ask(bundle, agents))
-            except _Unanswered as error:
+            except Unanswered as error:
                 about = ", ".join(query.metric for query in bundle)
                 return dict.fromkeys(bundle, Unavailable(f"Prometheus at {self.url} about {about}: {error}"))
 
@@ -158,7 +139,7 @@ class PrometheusSource:
             head = await self._raw(bundle, agents, since, since + HEAD)
             rest = await self._stepped(bundle, agents, since + HEAD, until)
             return {query: joined(head[query], rest[query]) for query in bundle}
-        except _Unanswered as error:
+        except Unanswered as error:
             if not error.too_large or len(agents) == 1:
                 raise
         middle = len(agents) // 2
@@ -187,53 +168,7 @@ class PrometheusSource:
     async def _ask(
         self, bundle: Bundle, endpoint: str, form: Mapping[str, str], budget: Budget
     ) -> Sequence[Mapping[str, Any]]:
-        """The answer's series, and word of it to ``on_exchange``."""
-        body, problem, began = b"", "", time.perf_counter()
-        try:
-            async with self._slots:
-                began = time.perf_counter()
-                body = await self._post(endpoint, {**form, "timeout": f"{budget.seconds:g}s"}, budget)
-            return self._parse(body, bundle)
-        except _Unanswered as error:
-            problem = str(error)
-            raise
-        finally:
-            self.on_exchange(Exchange(_name(bundle), time.perf_counter() - began, len(body), problem))
-
-    async def _post(self, endpoint: str, form: Mapping[str, str], budget: Budget) -> bytes:
-        url = f"{self.url.rstrip('/')}/api/v1/{endpoint}"
-        body = bytearray()
-        try:
-            async with (
-                asyncio.timeout(budget.seconds),
-                self.client.stream(
-                    "POST", url, data=form, headers={"Accept-Encoding": "identity"}, timeout=budget.seconds
-                ) as response,
-            ):
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > budget.max_bytes:
-                        raise _Unanswered(
-                            f"the answer is larger than {budget.max_bytes} bytes", too_large=True
-                        )
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise _Unanswered(f"no answer within {budget.seconds:g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise _Unanswered(f"not reachable: {error or type(error).__name__}") from error
-        if response.status_code != 200:
-            raise _refusal(response.status_code, bytes(body))
-        return bytes(body)
-
-    def _parse(self, body: bytes, bundle: Bundle) -> Sequence[Mapping[str, Any]]:
-        try:
-            answer = json.loads(body)
-            result = result_of(answer)
-        except (ValueError, RecursionError) as error:
-            raise _Unanswered(f"expected JSON, got {body[:100]!r} ({error})") from error
-        except MalformedError as error:
-            raise _Unanswered(str(error)) from error
-        self._warn(bundle, answer)
-        return result
+        return await self._api.ask(_name(bundle), endpoint, form, budget, self._slots)
 
     def _read(self, result: Sequence[Mapping[str, Any]], bundle: Bundle, agents: Sequence[AgentKey]) -> Found:
         wanted = frozenset(agents)
@@ -243,14 +178,7 @@ class PrometheusSource:
             parts = by_counter(result, [query.metric for query in bundle])
             return {query: series_by_agent(parts[query.metric], query, wanted) for query in bundle}
         except MalformedError as error:
-            raise _Unanswered(str(error)) from error
-
-    def _warn(self, bundle: Bundle, answer: Mapping[str, Any]) -> None:
-        """Log a server's warnings, each once: it says them with every answer."""
-        for warning in map(str, answer.get("warnings") or ()):
-            if warning not in self._warned and len(self._warned) < 100:
-                self._warned.add(warning)
-                _log.warning("Prometheus at %s warns about %s: %s", self.url, _name(bundle), warning)
+            raise Unanswered(str(error)) from error
 
 
 def _bundles(queries: Sequence[CounterQuery]) -> list[Bundle]:
@@ -272,12 +200,3 @@ def _apart(group: Sequence[CounterQuery]) -> list[Bundle]:
 
 def _name(bundle: Bundle) -> str:
     return bundle[0].bundle or bundle[0].metric
-
-
-def _refusal(status: int, body: bytes) -> _Unanswered:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        answer = None
-    said = error_of(answer) if isinstance(answer, dict) else body[:200].decode("utf-8", "replace")
-    return _Unanswered(f"HTTP {status}: {said}", too_large=status == 422 and "too many samples" in said)

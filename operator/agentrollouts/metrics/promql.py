@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agentrollouts.core.evidence import CounterQuery
+from agentrollouts.core.template import as_regex, quotable
 from agentrollouts.metrics.identity import SCRAPE_LABELS
 from agentrollouts.ports import AgentKey
 
@@ -22,7 +23,6 @@ COUNTER = "__counter__"
 
 _METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_META = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 
 def complaint(query: CounterQuery) -> str:
@@ -67,9 +67,9 @@ def every(selected: str, *, seconds: int) -> str:
 def _any_of(label: str, values: set[str]) -> str:
     if len(values) > NAMED:
         return f'{label}!=""'
-    names = "|".join(_META.sub(r"\\\g<0>", value) for value in sorted(values))
+    names = "|".join(as_regex(value) for value in sorted(values))
     return f"{label}=~{_quoted(names)}"
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    return f'"{quotable(text)}"'

@@ -11,6 +11,7 @@ from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.scalars import FULL, format_percent
 from agentrollouts.core.trials import is_sequential
 from agentrollouts.planning.forecast import Forecast, Prospect
+from agentrollouts.planning.run import own_queries_of
 from agentrollouts.planning.spans import lasting
 from agentrollouts.planning.world import World
 
@@ -115,7 +116,18 @@ def warnings(spec: RolloutSpec, world: World, horizon: timedelta) -> tuple[str, 
         found.append(f"the soaks alone take {lasting(soaks)}, and the horizon is {lasting(horizon)}")
     if spec.paused:
         found.append("spec.paused is true, so nothing advances until it isn't; this is what happens then")
-    return tuple(found)
+    return (*found, *left_out(spec))
+
+
+def left_out(spec: RolloutSpec) -> tuple[str, ...]:
+    """What a simulation says nothing about."""
+    names = own_queries_of(spec)
+    if not names:
+        return ()
+    are = "is a promql check" if len(names) == 1 else "are promql checks"
+    return (
+        f"{', '.join(names)} {are}: that asks your Prometheus and can't be simulated, so it is left out here",
+    )
 
 
 def _of_step(spec: RolloutSpec, world: World, demand: Demand) -> Iterator[str]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from agentrollouts.api.analysis import Analysis
 from agentrollouts.api.approvalgate import ApprovalGateStatus
 from agentrollouts.api.rollout import RolloutSpec, RolloutStatus, StableStatus
 from agentrollouts.core.analysis import queries, run_checks
-from agentrollouts.core.checks import CheckResult
+from agentrollouts.core.asked import own_queries
+from agentrollouts.core.checks import CheckResult, active_checks
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Decision, Pause
 from agentrollouts.core.evidence import (
@@ -41,6 +43,31 @@ APPROVERS = tuple(f"approver-{number}" for number in range(1, 6))
 
 class NothingToPlanError(ValueError):
     """A Rollout that moves nothing by itself, in a sentence."""
+
+
+def own_queries_of(spec: RolloutSpec) -> tuple[str, ...]:
+    """Names of the checks that nothing synthetic or recorded can answer: queries of the user's own."""
+    return tuple(check.name for check, _ in own_queries(active_checks(spec)))
+
+
+def without_own_queries(spec: RolloutSpec) -> RolloutSpec:
+    """The spec without those checks: what a forecast is about.
+
+    Raises:
+        NothingToPlanError: there is no other check.
+    """
+    names = own_queries_of(spec)
+    if not names:
+        return spec
+    rest = tuple(check for check in active_checks(spec) if check.name not in names)
+    if not rest:
+        # NB: without any, the preset's would come in their place.
+        raise NothingToPlanError(
+            f"expected a check beside {', '.join(names)}: promql checks ask your Prometheus and can't be simulated"
+        )
+    # NB: made anew, for a copy would keep what applied with all the checks.
+    fields = {name: getattr(spec.analysis, name) for name in Analysis.model_fields}
+    return spec.model_copy(update={"analysis": Analysis.model_construct(**fields | {"checks": rest})})
 
 
 class Seen(NamedTuple):
@@ -167,7 +194,7 @@ def begin(spec: RolloutSpec, *, stable: str, now: datetime, approval: timedelta 
     """A rollout of ``spec.version`` at ``now``, where ``stable`` serves and both versions are ready.
 
     Raises:
-        NothingToPlanError: there is nothing to roll out, in a sentence.
+        NothingToPlanError: there is nothing to roll out, or nothing to judge it by, in a sentence.
     """
     if spec.strategy.manual is not None:
         raise NothingToPlanError("strategy.manual moves nothing by itself, so there is nothing to plan")
@@ -177,6 +204,7 @@ def begin(spec: RolloutSpec, *, stable: str, now: datetime, approval: timedelta 
         )
     if spec.paused:
         spec = spec.model_copy(update={"paused": False})
+    spec = without_own_queries(spec)
     old, new = _version(spec.agent, stable, "a"), _version(spec.agent, spec.version, "b")
     snapshot = Snapshot(
         identity=Identity("default", spec.agent, "plan", 1),

@@ -25,7 +25,8 @@ import httpx
 from agentrollouts.advisors import Advisors, Endpoint
 from agentrollouts.kube.client import KubeCluster
 from agentrollouts.kube.lease import Lease
-from agentrollouts.metrics.prometheus import Exchange, PrometheusSource
+from agentrollouts.metrics.exchange import Exchange
+from agentrollouts.metrics.prometheus import OWN, PrometheusSource
 from agentrollouts.ports import Advisor, Clock, Key, MetricSource
 from agentrollouts.runtime import handlers, memory
 from agentrollouts.runtime.access import Access
@@ -230,6 +231,7 @@ class Work:
         await _cancelled([*tasks, *([holding] if holding else [])])
         await self.operator.counsel.close()
         await self.operator.monitor.close()
+        await self.operator.ticker.evidence.asking.close()
         self.operator.telemetry.leader.set(0)
         if self.lease is not None:
             await self.lease.release()
@@ -276,7 +278,8 @@ def _counted(telemetry: Telemetry) -> Callable[[Exchange], None]:
     def count(exchange: Exchange) -> None:
         telemetry.queries.inc()
         if exchange.error:
-            telemetry.query_errors.inc()
+            # NB: apart, because a user's query that can't be right says nothing of the server.
+            (telemetry.own_query_errors if exchange.metric == OWN else telemetry.query_errors).inc()
 
     return count
 

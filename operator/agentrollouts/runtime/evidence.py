@@ -18,6 +18,7 @@ from agentrollouts.core.evidence import Accumulator, CounterQuery, Evidence, Ser
 from agentrollouts.core.sequential.trial import Trial
 from agentrollouts.core.trials import Terms, advanced, resumed
 from agentrollouts.ports import AgentSeries, Clock, MetricSource
+from agentrollouts.runtime.asking import Asking
 from agentrollouts.runtime.shares import Shares, shares_of
 from agentrollouts.runtime.subject import Subject
 from agentrollouts.runtime.views import Place
@@ -88,20 +89,29 @@ class EvidenceBook:
     _subjects: dict[Place, tuple[RolloutSpec, RolloutStatus, Subject]] = field(default_factory=dict)
     _loading: asyncio.Task[None] | None = None
     _readings: set[asyncio.Task[None]] = field(default_factory=set)
+    asking: Asking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.asking = Asking(self.source, self.clock, self.monotonic)
 
     def forget(self, place: Place) -> None:
         """The rollout has no candidate, and asks for nothing."""
         self._trackers.pop(place, None)
         self._subjects.pop(place, None)
+        self.asking.forget(place)
 
     async def measured(
         self, place: Place, spec: RolloutSpec, status: RolloutStatus, *, now: datetime
     ) -> Evidence | Unavailable:
         """The evidence about a rollout's candidate, with the trial after this look."""
         subject = self.subject(place, spec, status)
+        asked = self.asking.latest(place, spec)
         found = await self.evidence(place, subject, interval=spec.analysis.interval, now=now)
         candidate = status.candidate
-        if isinstance(found, Unavailable) or subject.terms is None or candidate is None:
+        if isinstance(found, Unavailable) or candidate is None:
+            return found
+        found = replace(found, asked=asked) if asked else found
+        if subject.terms is None:
             return found
         tracker = self._trackers[place]
         tracker.shares.seen(shares_of(status), now)

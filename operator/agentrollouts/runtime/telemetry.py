@@ -76,6 +76,11 @@ class Telemetry:
         self.query_errors = Counter(
             "agentrollouts_metric_source_errors_total", "Queries that weren't answered.", registry=registry
         )
+        self.own_query_errors = Counter(
+            "agentrollouts_own_query_errors_total",
+            "Queries of promql checks that weren't answered.",
+            registry=registry,
+        )
         self.opinions = Counter(
             "agentrollouts_advisor_opinions_total",
             "Answers of advisors: proceed, hold, rollback, or why there was no opinion.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from agentrollouts.core.asked import Row
 from agentrollouts.core.evidence import CounterQuery, Unavailable
 from agentrollouts.ports import AgentKey, AgentSeries
 
@@ -13,6 +14,11 @@ _WHY = Unavailable("no Prometheus is configured: start the operator with --prome
 
 class NoSource:
     """Implements :class:`agentrollouts.ports.MetricSource`."""
+
+    async def ask(self, query: str) -> tuple[Row, ...] | Unavailable:
+        """No rows."""
+        del query
+        return _WHY
 
     async def current(
         self, queries: Sequence[CounterQuery], agents: Sequence[AgentKey]

@@ -45,6 +45,18 @@ _CHECKS = [
     {"name": "latency", "latency": {"tolerance": "5%", "slowerThan": "5s", "maxIncrease": "10%"}},
     {"name": "tools", "toolFailures": {"tolerance": 2, "maxIncrease": "5%", "max": "9%"}, "dryRun": True},
     {"name": "own", "ratio": {"bad": "bad_total", "total": "all_total", "max": "1%"}},
+    {
+        "name": "queue",
+        "promql": {
+            "query": 'max by (version, cohort) (queue_seconds{namespace="{{ namespace }}", agent="{{ agent }}"})',
+            "max": "2.5",
+            "min": -1,
+            "maxIncrease": "50%",
+            "maxDecrease": "25%",
+            "onFailure": "Rollback",
+            "unit": "s",
+        },
+    },
     {"name": "p99", "latencyQuantile": {"quantile": "99.9%", "max": "3s"}, "weight": 15, "critical": True},
     {"name": "mix", "toolMix": {"tolerance": "10%"}},
     {"name": "takeovers", "events": {"event": "takeover", "tolerance": 1, "maxIncrease": "2%", "max": "3%"}},

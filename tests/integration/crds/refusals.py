@@ -39,9 +39,10 @@ def _check(**kind: object) -> Mapping[str, Any]:
     return {"spec.analysis.checks": [{"name": "one", **kind}]}
 
 
+QUERY = "sum by (namespace, agent, version, cohort) (x)"
 ONE_KIND = (
     "give exactly one kind of check: successRate, failureRate, cost, latency, latencyQuantile, toolFailures, toolMix,"
-    " topicMix, responseLength, events, llmCalls, score, ratio"
+    " topicMix, responseLength, events, llmCalls, score, ratio, promql"
 )
 PAIRS = (
     *(
@@ -253,6 +254,18 @@ PAIRS = (
     ),
     _pair(
         "rollout-steps",
+        "give at least one of max, min, maxIncrease, maxDecrease: without a limit there is nothing to judge",
+        good=_check(promql={"query": QUERY, "maxDecrease": "5%"}),
+        bad=_check(promql={"query": QUERY, "onFailure": "Rollback", "unit": "s"}),
+    ),
+    _pair(
+        "rollout-steps",
+        "min must be at most max, or no value would pass",
+        good=_check(promql={"query": QUERY, "min": "-1.5", "max": -1}),
+        bad=_check(promql={"query": QUERY, "min": 10, "max": "9.999999999"}),
+    ),
+    _pair(
+        "rollout-steps",
         "falseRollback must be from 0.1% to 50%",
         good={"spec.analysis.errorBudget.falseRollback": "0.1%"},
         bad={"spec.analysis.errorBudget.falseRollback": "0.09%"},
@@ -337,6 +350,23 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         "01",
         "",
     ),
+    'write a number with at most 15 digits and nine decimals, in quotes, such as "0.85"': (
+        "1e3",
+        "+1",
+        "01",
+        "0.0000000001",
+        "1000000000000000",
+        "five",
+        "-",
+        "",
+    ),
+    "write a unit of letters, digits, spaces and %$/_.-, a letter, % or $ first, such as ms or tickets/h": (
+        " s",
+        "1",
+        "s;",
+        "µs",
+        "",
+    ),
     "write the score's name as the agent declares it: letters, digits, dots, dashes and underscores, such as toxicity": (
         "1st",
         "a b",
@@ -409,9 +439,20 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     ("rollout", {"spec.analysis": {"minimumSamples": 20}}, 'unknown field "spec.analysis.minimumSamples"'),
     ("rollout-steps", {"spec.analysis.checks.0.weight": 0}, "should be greater than or equal to 1"),
     ("rollout-steps", {"spec.analysis.checks.0.weight": 101}, "should be less than or equal to 100"),
-    ("rollout-steps", {"spec.analysis.checks.10.score.name": REMOVED}, "score.name: Required value"),
-    ("rollout-steps", {"spec.analysis.checks.10.score.better": REMOVED}, "score.better: Required value"),
-    ("rollout-steps", {"spec.analysis.checks.8.events.event": "sneeze"}, "supported values"),
+    ("rollout-steps", {"spec.analysis.checks.11.score.name": REMOVED}, "score.name: Required value"),
+    ("rollout-steps", {"spec.analysis.checks.11.score.better": REMOVED}, "score.better: Required value"),
+    ("rollout-steps", {"spec.analysis.checks.9.events.event": "sneeze"}, "supported values"),
+    ("rollout-steps", {"spec.analysis.checks.6.promql.query": REMOVED}, "promql.query: Required value"),
+    ("rollout-steps", {"spec.analysis.checks.6.promql.query": ""}, "should be at least 1 chars long"),
+    ("rollout-steps", {"spec.analysis.checks.6.promql.query": "x" * 4097}, "may not be more than 4096"),
+    (
+        "rollout-steps",
+        {"spec.analysis.checks.6.promql.onFailure": "Pause"},
+        'supported values: "Hold", "Rollback"',
+    ),
+    ("rollout-steps", {"spec.analysis.checks.6.promql.max": 2.5}, "must be of type"),
+    ("rollout-steps", {"spec.analysis.checks.6.promql.max": 10**15}, "should be less than or equal to"),
+    ("rollout-steps", {"spec.analysis.checks.6.promql.min": -(10**15)}, "should be greater than or equal to"),
     ("rollout-steps", {"spec.analysis.breakers.0.cost.maxPerTask": 0.25}, "must be of type"),
     ("rollout-steps", {"spec.analysis.breakers.1.name": "spend"}, "Duplicate value"),
     ("rollout", {"spec.monitor": {"minimumSessions": 19}}, "should be greater than or equal to 20"),

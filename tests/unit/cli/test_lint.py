@@ -156,3 +156,35 @@ def test_the_samples_in_the_repository_are_good() -> None:
     assert files
     for file in files:
         assert lint_text(file.read_text()).findings == (), file
+
+
+OWN_QUERIES = """\
+apiVersion: agentrollouts.io/v1alpha1
+kind: Rollout
+metadata: {name: support}
+spec:
+  agent: support
+  version: 1.0.0
+  analysis:
+    checks:
+    - name: good
+      promql: {query: "max by (namespace, agent, version, cohort) (queue)", max: 1}
+    - name: ungrouped
+      promql:
+        max: 1
+        query: 'max(queue{namespace="{{ namespace }}", agent="{{ agent }}"})'
+    - name: unknown
+      promql: {query: 'max by (version, cohort) (queue{agent="{{ agnt }}"})', max: 1}
+"""
+
+
+def test_templates_of_queries_are_looked_at() -> None:
+    found = [(item.line, item.path, item.message) for item in lint_text(OWN_QUERIES).findings]
+    assert [(line, path) for line, path, _ in found] == [
+        (14, "spec.analysis.checks[1].promql.query"),
+        (16, "spec.analysis.checks[2].promql.query"),
+    ]
+    assert "expected a query that groups by (version, cohort); got no by (…): write sum by" in found[0][2]
+    assert found[1][2] == (
+        "expected one of the variables {{ namespace }}, {{ agent }}, {{ window }}; got {{ agnt }}"
+    )

@@ -56,3 +56,33 @@ def test_a_recording_that_cant_be_read_is_told_with_its_place(file: str, tmp_pat
     )
     where = str(tmp_path / "no" / "folder.jsonl")
     assert "can't write" in str(refused("simulate", file, "--traffic", "60/min", "--record", where))
+
+
+QUEUE = {"name": "queue", "promql": {"query": "max by (namespace, agent, version, cohort) (q)", "max": 1}}
+SUCCESS = {"name": "success", "successRate": {}}
+
+
+@pytest.mark.parametrize("mode", ["threshold", "sequential"])
+def test_a_query_of_ones_own_is_left_out_and_that_is_said(tmp_path: Path, mode: str) -> None:
+    """With a heavy check that nobody can answer, nothing would ever be promoted."""
+    with_it = written(
+        tmp_path,
+        manifest(analysis={"mode": mode, "checks": [SUCCESS, QUEUE | {"weight": 100, "critical": True}]}),
+    )
+    result = run("simulate", with_it, "--traffic", "60/min")
+    assert "! queue is a promql check" in result.stderr
+    assert "left out" in result.stderr
+    document = json.loads(run("simulate", with_it, "--traffic", "60/min", "-o", "json").stdout)
+    assert document["outcome"] == "Promoted"
+    assert {check["name"] for look in document["timeline"] for check in look["checks"]} == {"success"}
+    assert len(document["warnings"]) == 1
+    planned = " ".join(run("plan", with_it, "--runs", "2", "--traffic", "60/min").stdout.split())
+    assert "queue is a promql check: that asks your Prometheus and can't be simulated" in planned
+    without = written(tmp_path, manifest(analysis={"mode": mode, "checks": [SUCCESS]}))
+    assert run("simulate", without, "--traffic", "60/min").stdout == result.stdout
+
+
+def test_nothing_is_simulated_where_no_other_check_is(tmp_path: Path) -> None:
+    only = written(tmp_path, manifest(analysis={"checks": [QUEUE]}))
+    for verb in ("simulate", "plan"):
+        assert "expected a check beside queue" in str(refused(verb, only, "--traffic", "60/min"))

@@ -136,7 +136,10 @@ def test_every_kind_is_tested() -> None:
         "score": {"name": "x", "better": "lower"},
         "ratio": {"bad": "b", "total": "t", "max": "1%"},
     }
-    assert all(of(kind, specs.get(kind)) for kind in CHECK_KINDS)
+    assert all(of(kind, specs.get(kind)) for kind in CHECK_KINDS if kind != "promql")
+    assert of("promql", {"query": "x", "max": "1"}) == (), (
+        "a value without a number of sessions can't be tested"
+    )
 
 
 def test_the_margin_of_success_is_the_analysis_own() -> None:

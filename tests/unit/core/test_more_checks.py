@@ -427,6 +427,7 @@ def test_nothing_measured_is_inconclusive_for_every_kind(kind: str) -> None:
         "events": {"event": "refusal"},
         "score": {"name": "s", "better": "lower", "limit": "1%"},
         "ratio": {"bad": "bad_total", "total": "all_total", "max": "1%"},
+        "promql": {"query": "x", "max": "1"},
     }
     assert judge(kind, needed.get(kind, {}), {}, {}, minimum=1).verdict is INCONCLUSIVE
 

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from agentrollouts.core.evidence import CounterQuery, Unavailable
-from agentrollouts.metrics.prometheus import Budget, Exchange, PrometheusSource
+from agentrollouts.metrics.exchange import Budget, Exchange
+from agentrollouts.metrics.prometheus import PrometheusSource
 from agentrollouts.ports import AgentKey
 
 TASKS = CounterQuery("agent_tasks_total", "outcome")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from agentrollouts.api.checks import CHECK_KINDS, DEFAULT_CHECKS, CheckSpec
 from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.core.asked import told
 from agentrollouts.core.checks import (
     cost,
     events,
@@ -15,6 +18,7 @@ from agentrollouts.core.checks import (
     latency,
     latency_quantile,
     llm_calls,
+    promql,
     ratio,
     response_length,
     score,
@@ -45,6 +49,7 @@ REGISTRY: Mapping[str, Check] = MappingProxyType(
         "llmCalls": (llm_calls.queries, llm_calls.judge),
         "score": (score.queries, score.judge),
         "ratio": (ratio.queries, ratio.judge),
+        "promql": (promql.queries, promql.judge),
     }
 )
 assert tuple(REGISTRY) == CHECK_KINDS
@@ -74,15 +79,30 @@ def sample_metric(spec: RolloutSpec) -> str:
     return wanted[-1].metric
 
 
-def verdicts(snapshot: Snapshot) -> tuple[CheckResult, ...]:
-    """What each check says in threshold mode; there is a candidate, and evidence about it."""
+def verdicts(
+    snapshot: Snapshot, wanted: Iterable[CheckSpec], *, recent: bool = True
+) -> tuple[CheckResult, ...]:
+    """What each of these checks says by its own rules; there is a candidate, and evidence about it.
+
+    So all are judged in threshold mode; in sequential mode those that can't be tested, over everything (``recent`` False).
+    """
     candidate, stable, evidence = snapshot.status.candidate, snapshot.status.stable, snapshot.evidence
     assert candidate is not None and stable is not None and isinstance(evidence, Evidence)
-    ours, theirs = (evidence.pooled(one.version, recent=True) for one in (candidate, stable))
-    applies = snapshot.spec.analysis.effective
+    ours, theirs = (evidence.pooled(one.version, recent=recent) for one in (candidate, stable))
+    analysis = snapshot.spec.analysis
+    applies = analysis.effective
+    given = CheckInput("", ours, theirs, applies.minimum_sessions, applies.margin)
+    says = partial(
+        told,
+        evidence,
+        candidate=candidate.version,
+        stable=stable.version,
+        now=snapshot.now,
+        interval=analysis.interval,
+    )
     return tuple(
-        _judged(check, CheckInput(check.name, ours, theirs, applies.minimum_sessions, applies.margin))
-        for check in active_checks(snapshot.spec)
+        _judged(check, replace(given, name=check.name, told=says(check.name) if check.promql else given.told))
+        for check in wanted
     )
 
 

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from agentrollouts.core.evidence import CounterQuery, Totals
+from agentrollouts.core.asked import Told
+from agentrollouts.core.evidence import CounterQuery, Totals, Unavailable
 from agentrollouts.core.statistics import Interval, Proportion, difference
+
+_NO_QUERY = Unavailable("the check has no query of its own")
 
 
 class Verdict(StrEnum):
@@ -30,6 +33,8 @@ class CheckInput:
     """Sessions of each version before the check speaks; tasks, where it counts tasks."""
     margin: int = 500
     """``spec.analysis.margin`` in basis points: what a success rate may lose where the check itself doesn't say."""
+    told: Told | Unavailable = _NO_QUERY
+    """What the check's own query says, where it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class CheckResult:
     dry_run: bool = False
     missing: bool = False
     """Whether nothing was measured at all, rather than too little."""
+    adds_up: bool = False
+    """Whether a failure is beyond a limit and not beyond chance: one alone takes nobody out, in any mode."""
 
     def as_dry_run(self) -> CheckResult:
         """The same verdict, shown and never acted on."""
