@@ -131,6 +131,8 @@ class Snapshot:
     """The advisor's newest answer to this operator; ``status`` may hold it already, or an older one."""
     unreported: bool = False
     """Whether ``status`` holds a decision of the route's that was never written into the Rollout's own."""
+    delivered: frozenset[str] = frozenset()
+    """Notices that every notifier has got or has been given up for; ``status`` may have them pending still."""
     surroundings: Surroundings = field(default_factory=Surroundings)
 
     @property

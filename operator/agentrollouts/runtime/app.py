@@ -26,10 +26,12 @@ from agentrollouts.advisors import Advisors, Endpoint
 from agentrollouts.kube.client import KubeCluster
 from agentrollouts.kube.lease import Lease
 from agentrollouts.metrics.prometheus import Exchange, PrometheusSource
-from agentrollouts.ports import Advisor, Clock, Key, MetricSource
+from agentrollouts.notifiers import Destinations, Notifiers
+from agentrollouts.ports import Advisor, Clock, Key, MetricSource, Notifier
 from agentrollouts.runtime import handlers, memory
 from agentrollouts.runtime.access import Access
 from agentrollouts.runtime.counsel import Counsel
+from agentrollouts.runtime.courier import Courier
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor
 from agentrollouts.runtime.housekeeping import Housekeeping
@@ -73,6 +75,7 @@ class Operator:
         lease: Epoch,
         clock: Clock,
         advisor: Advisor | None = None,
+        notifier: Notifier | None = None,
         telemetry: Telemetry | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -82,6 +85,8 @@ class Operator:
         self.store = Store(self._wake, monotonic=timing.monotonic)
         advisor = advisor or Advisors(Endpoint(settings.advisor.url, settings.advisor.api_key))
         self.counsel = Counsel(advisor, clock, self.telemetry, self._wake)
+        notifier = notifier or Notifiers(Destinations(settings.destinations), clock)
+        self.courier = Courier(notifier, cluster, self.telemetry, self._wake, timing)
         services = RouteServices(cluster, self.store, settings.router, timing.monotonic)
         self.ticker = Ticker(
             store=self.store,
@@ -90,6 +95,7 @@ class Operator:
             executor=Executor(cluster, self.store, self.telemetry),
             services=services,
             counsel=self.counsel,
+            courier=self.courier,
             telemetry=self.telemetry,
             clock=clock,
             lease=lease,
@@ -222,6 +228,7 @@ class Work:
         holding, self._holding = self._holding, None
         await _cancelled([*tasks, *([holding] if holding else [])])
         await self.operator.counsel.close()
+        await self.operator.courier.close()
         self.operator.telemetry.leader.set(0)
         if self.lease is not None:
             await self.lease.release()
