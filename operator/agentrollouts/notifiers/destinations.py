@@ -28,6 +28,7 @@ LARGEST = 4096
 SHOWN = 10
 """Names that are told to somebody who has named another."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,10 @@ class Destinations:
         """What could be meant, of what that namespace may use."""
         assert self.folder is not None
         try:
-            names = sorted(path.name for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+            found = sorted(path.name for path in self.folder.iterdir())
         except OSError:
-            names = []
+            found = []
+        names = [name for name in found if _NAME.fullmatch(name) and self._entry(name)]
         allowed = ((name, self._entry(f"{name}.namespaces")) for name in names)
         usable = [name for name, spaces in allowed if not spaces or namespace in re.split(r"[\s,]+", spaces)]
         return ", ".join(usable[:SHOWN]) or "none"
@@ -110,7 +112,8 @@ def _url(name: str, text: str) -> httpx.URL:
         url = httpx.URL(text)
     except httpx.InvalidURL:
         raise DestinationError(f"{wanted}; got what is no URL") from None
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+    named = _HOST.fullmatch(url.raw_host.decode("ascii"))
+    if url.scheme not in ("http", "https") or not named or url.userinfo:
         raise DestinationError(f"{wanted}; got scheme {url.scheme[:16] or 'none'!r}")
     return url
 
