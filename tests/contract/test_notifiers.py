@@ -16,8 +16,8 @@ import pytest_asyncio
 from agentrollouts.api.notify import NOTIFIER_KINDS, NoticeStatus, NotifierSpec
 from agentrollouts.notifiers import Destinations, Notifiers
 from agentrollouts.ports import Delivered, Notice, Notifier, Undelivered
-from tests.contract.receiver import Receiver, receiving
 from tests.fakes.notifier import FakeNotifier
+from tests.fakes.receiver import Receiver, receiving
 from tests.fakes.stage import START, HandClock
 
 NOTICE = Notice(
