@@ -153,9 +153,23 @@ async def test_no_redirect_is_followed(rig: Rig, status: int) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_huge_answer_is_not_read(rig: Rig) -> None:
-    rig.receiver.body = bytes(1 << 26)
+async def test_the_body_of_an_answer_is_not_waited_for_however_large_it_is(rig: Rig) -> None:
+    rig.receiver.body, rig.receiver.trickles = bytes(1 << 20), True
     assert await rig.send() == Delivered()
+
+
+@pytest.mark.asyncio
+async def test_of_several_addresses_one_that_answers_is_enough(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked_up(name: str, port: int, **more: object) -> list[tuple[object, ...]]:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{number}", port)) for number in (3, 2, 1)
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    assert await rig.send() == Delivered()
+    assert len(rig.receiver.got) == 1
 
 
 @pytest.mark.asyncio

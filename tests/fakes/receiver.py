@@ -20,6 +20,9 @@ class Receiver:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"ok"
     hangs: bool = False
+    """It takes the request and says nothing."""
+    trickles: bool = False
+    """It answers with the beginning of a body, and never ends."""
     got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     """(path, headers in lower case, body) of each request."""
     port: int = 0
@@ -45,10 +48,12 @@ def receiving(certificate: tuple[Path, Path] | None = None) -> Iterator[Receiver
             self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
             for name, value in receiver.headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", str(len(receiver.body)))
+            self.send_header("content-length", str(len(receiver.body) + receiver.trickles))
             self.end_headers()
             with suppress(ConnectionError):  # whoever asked may have hung up, and may do so
                 self.wfile.write(receiver.body)
+            if receiver.trickles:
+                receiver.released.wait()
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Say nothing."""

@@ -26,6 +26,10 @@ from agentrollouts.ports import Delivered, Undelivered
 T = TypeVar("T")
 LOOKUPS = 8
 """Threads for looking up names: our own, so that a name server that hangs holds up nobody else's connection."""
+ADDRESSES = 3
+"""Addresses of a name that are tried, one after the other, until one takes a connection."""
+CONNECTING = 1.5
+"""Seconds until the next address is tried."""
 LONGEST_PAUSE = 300.0
 """Seconds that a destination may ask for at most."""
 _NOT_CALLED = tuple(
@@ -106,34 +110,34 @@ class Outbound:
         self, url: httpx.URL, body: bytes, headers: Mapping[str, str]
     ) -> tuple[int, float | None]:
         proxy = proxy_of(url)
-        address = await self._address(url, through_proxy=bool(proxy))
-        request = httpx.Request(
-            "POST",
-            url.copy_with(host=address),
-            content=body,
-            headers={**headers, "host": url.netloc.decode("ascii"), "connection": "close"},
-            # The certificate has to be the name's, not the address's.
-            extensions={"sni_hostname": url.raw_host.decode("ascii")},
-        )
         transport = await self._transport(proxy)
-        response = await transport.handle_async_request(request)
-        await response.aclose()
-        return response.status_code, _pause(response.headers.get("retry-after", ""))
+        addresses = await self._addresses(url, through_proxy=bool(proxy))
+        for number, address in enumerate(addresses, start=1):
+            try:
+                response = await transport.handle_async_request(_request(url, address, body, headers))
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                # NB: only where nothing was sent yet, or the notice could be told twice.
+                if number == len(addresses):
+                    raise
+                continue
+            await response.aclose()
+            return response.status_code, _pause(response.headers.get("retry-after", ""))
+        raise RefusedAddressError
 
-    async def _address(self, url: httpx.URL, *, through_proxy: bool) -> str:
-        """The first address of the host, all of them being such as may be called."""
+    async def _addresses(self, url: httpx.URL, *, through_proxy: bool) -> tuple[str, ...]:
+        """The first addresses of the host, all of which may be called."""
         name = url.raw_host.decode("ascii")
         try:
             ipaddress.ip_address(name.partition("%")[0])
         except ValueError:
             if through_proxy:
-                return url.host
+                return (url.host,)
         port = url.port or (443 if url.scheme == "https" else 80)
         found = await self.in_thread(partial(socket.getaddrinfo, name, port, type=socket.SOCK_STREAM))
-        addresses = [str(entry[4][0]) for entry in found]
-        if not addresses or any(is_refused(address) for address in addresses):
+        addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if any(is_refused(address) for address in addresses):
             raise RefusedAddressError
-        return addresses[0]
+        return addresses[:ADDRESSES]
 
     async def _transport(self, proxy: str) -> httpx.AsyncHTTPTransport:
         async with self._opening:
@@ -147,6 +151,20 @@ class Outbound:
                     limits=httpx.Limits(max_keepalive_connections=0),
                 )
             return self._transports[proxy]
+
+
+def _request(url: httpx.URL, address: str, body: bytes, headers: Mapping[str, str]) -> httpx.Request:
+    """The request to one address of the URL's host; the certificate has to be the name's, not the address's."""
+    return httpx.Request(
+        "POST",
+        url.copy_with(host=address),
+        content=body,
+        headers={**headers, "host": url.netloc.decode("ascii"), "connection": "close"},
+        extensions={
+            "sni_hostname": url.raw_host.decode("ascii"),
+            "timeout": {"connect": CONNECTING},
+        },
+    )
 
 
 def proxy_of(url: httpx.URL) -> str:

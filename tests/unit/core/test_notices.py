@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from agentrollouts.api.notify import WAITING, Happening, NoticeStatus
+from agentrollouts.api.notify import WAITING, Happening, NoticesStatus, NoticeStatus
 from agentrollouts.api.rollout import RolloutStatus
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Rollback
@@ -312,6 +312,29 @@ def test_when_too_much_waits_the_least_important_makes_room_and_it_is_said() -> 
         plan.status.model_dump(mode="json", by_alias=True) if plan.status else {}
     )
     assert after == plan.status, "it is what the status can hold"
+
+
+def test_what_has_to_be_acted_on_outlasts_what_has_not() -> None:
+    s = aborted(on_its_way())
+    (rollback,) = pending(s)
+    moves = tuple(
+        rollback.model_copy(update={"id": f"m{n}", "happening": "Advanced"}) for n in range(WAITING - 1)
+    )
+    full = s.status.model_copy(update={"notices": NoticesStatus(pending=(rollback, *moves))})
+    s = step(replace(s, status=full), spec=spec("9.0.0", **ALL), requests=Requests())
+    assert [notice.id for notice in pending(s)][:2] == [rollback.id, "m1"]
+    assert told(s)[-1] == "Stalled"
+
+
+def test_what_was_told_is_remembered_for_one_attempt() -> None:
+    s = delivered(waiting_for_approval(**ALL))
+    assert s.status.notices is not None
+    assert s.status.notices.told == ("u-1.1.ApprovalNeeded",)
+    versions = {**s.versions, "2.1.0": version("2.1.0", "c")}
+    s = delivered(step(replace(s, versions=versions), spec=spec("2.1.0", **ALL)))
+    assert s.status.candidate is not None
+    assert s.status.candidate.attempt == 2
+    assert s.status.notices is None or s.status.notices.told == ()
 
 
 def test_text_of_others_is_one_bounded_line() -> None:
