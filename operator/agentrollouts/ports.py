@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 from agentrollouts.api.advisor import AdvisorSpec
+from agentrollouts.api.notify import NoticeStatus, NotifierSpec
 from agentrollouts.core.asked import Row
 from agentrollouts.core.evidence import CounterQuery, Series, Unavailable
 from agentrollouts.core.opinion import NoOpinion, Opinion
@@ -118,6 +119,40 @@ class Advisor(Protocol):
 
     async def close(self) -> None:
         """Let go of connections; nothing is asked any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a person is told, and of which Rollout."""
+
+    namespace: str
+    rollout: str
+    agent: str
+    facts: NoticeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The destination took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """It didn't, and may later. ``reason`` names a host at most: the rest of a URL may be a secret."""
+
+    reason: str
+    retry_after: float | None = None
+    """Seconds the destination asks to be left alone."""
+
+
+class Notifier(Protocol):
+    """Tells a person somewhere. What isn't delivered is an Undelivered, never an exception."""
+
+    async def send(self, notice: Notice, *, spec: NotifierSpec) -> Delivered | Undelivered:
+        """One try. The same notice may come again, with the same id. May take for ever: whoever asks sets the limit."""
+
+    async def close(self) -> None:
+        """Let go of connections; nothing is sent any more."""
 
 
 class Clock(Protocol):

@@ -14,6 +14,7 @@ from agentrollouts.runtime.scheduler import Timing
 from agentrollouts.runtime.settings import LeaseSettings, RouterSettings, Settings
 from tests.fakes.advisor import FakeAdvisor
 from tests.fakes.cluster import FakeCluster, Object
+from tests.fakes.notifier import FakeNotifier
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 SETTINGS = Settings(
@@ -21,6 +22,8 @@ SETTINGS = Settings(
     router=RouterSettings("routers", {"app.kubernetes.io/component": "router"}),
     health_port=0,
 )
+TURNS = 10
+"""Turns of the loop that what goes on beside the ticks takes at most."""
 PARTS = ("code", "model", "prompts", "tools", "data")
 
 
@@ -29,6 +32,9 @@ class HandClock:
     """Both clocks; they stand still until a test moves them."""
 
     moment: datetime = START
+    asleep: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set as soon as anybody has begun to sleep."""
+    _sleepers: list[tuple[float, asyncio.Future[None]]] = field(default_factory=list)
 
     def now(self) -> datetime:
         return self.moment
@@ -36,8 +42,18 @@ class HandClock:
     def monotonic(self) -> float:
         return (self.moment - START).total_seconds() + 1000.0
 
+    async def sleep(self, seconds: float) -> None:
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.monotonic() + seconds, woken))
+        self.asleep.set()
+        await woken
+
     def forward(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
+        for due, woken in [sleeper for sleeper in self._sleepers if sleeper[0] <= self.monotonic()]:
+            self._sleepers.remove((due, woken))
+            if not woken.done():
+                woken.set_result(None)
 
 
 def agent_version(version: str, letter: str, agent: str = "support", **spec: Any) -> Object:
@@ -92,6 +108,7 @@ class Stage:
     clock: HandClock = field(default_factory=HandClock)
     settings: Settings = SETTINGS
     advisor: FakeAdvisor = field(default_factory=FakeAdvisor)
+    notifier: FakeNotifier = field(default_factory=FakeNotifier)
     source: FakeSource = field(init=False)
     operator: Operator = field(init=False)
     _counts: dict[tuple[str, ...], float] = field(default_factory=dict)
@@ -108,7 +125,8 @@ class Stage:
             lease=Unshared(),
             clock=self.clock,
             advisor=self.advisor,
-            timing=Timing(monotonic=self.clock.monotonic),
+            notifier=self.notifier,
+            timing=Timing(monotonic=self.clock.monotonic, sleep=self.clock.sleep),
         )
         self.operator.world.epoch = 1
         self.cluster.deliver()
@@ -120,6 +138,8 @@ class Stage:
         """Look at everything due, and let the pods come up, until nothing more happens at this moment."""
         for _ in range(20):
             ticked = await self.operator.scheduler.run_due()
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
             if readings := self.operator.monitor.readings:
                 await asyncio.wait(readings)
                 continue

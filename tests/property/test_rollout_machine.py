@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import get_args
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from agentrollouts.api.notify import Happening
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core.decision import Advance, Promote, Rollback, Start, Undo, Withdraw
 from agentrollouts.core.plan import SetRoute
@@ -30,6 +32,9 @@ ANALYSES = (
 )
 
 
+NOTIFY = ({"name": "all", "on": list(get_args(Happening)), "webhook": {"ref": "oncall"}},)
+
+
 class RolloutMachine(RuleBasedStateMachine):
     """The world: what people and pods do. The shell carries out plans, sometimes only in part."""
 
@@ -41,13 +46,15 @@ class RolloutMachine(RuleBasedStateMachine):
         mode=st.sampled_from(["threshold", "sequential"]),
         analysis=st.sampled_from(ANALYSES),
         cool_down=st.sampled_from(["0s", "10m"]),
+        notify=st.sampled_from([(), NOTIFY]),
     )
-    def begin(self, *, strategy, above, author, quorum, mode, analysis, cool_down):
+    def begin(self, *, strategy, above, author, quorum, mode, analysis, cool_down, notify):
         self.fields = {
             "strategy": strategy,
             "approval": {"above": above, "quorum": quorum},
             "analysis": {"noEvidenceDeadline": "5m", "mode": mode, **analysis},
             "rollback": {"coolDown": cool_down},
+            "notify": notify,
         }
         self.quorum = quorum
         self.limit = min(self.bps(above), 5_000) if author == "Agent" else self.bps(above)
@@ -59,6 +66,7 @@ class RolloutMachine(RuleBasedStateMachine):
         self.dead = set()
         self.taken_out = set()
         self.hot_until = None
+        self.told, self.over = set(), set()
         self.see()
 
     @staticmethod
@@ -69,6 +77,9 @@ class RolloutMachine(RuleBasedStateMachine):
         self.s = replace(
             self.s, evidence=evidence({k: tuple(v) for k, v in self.counts.items() if sum(v)}, self.s.now)
         )
+
+    def pending(self):
+        return {notice.id for notice in self.s.status.notices.pending} if self.s.status.notices else set()
 
     def share(self):
         route = self.s.route
@@ -90,7 +101,10 @@ class RolloutMachine(RuleBasedStateMachine):
         if isinstance(decision, Promote) and written:
             self.taken_out.discard(settled(before).status.candidate.digest)
             self.hot_until = None
+        pending = self.pending()
         self.s = carry_out(self.s, plan, upto=upto)
+        self.told |= self.pending()
+        self.over |= pending - self.pending()
         candidate = self.s.status.candidate
         if (
             candidate is None
@@ -202,6 +216,11 @@ class RolloutMachine(RuleBasedStateMachine):
         )
         self.tick(upto)
 
+    @rule(restarted=st.booleans())
+    def notices_arrive(self, restarted):
+        """Everything that waits; an operator that restarts knows nothing of it."""
+        self.s = replace(self.s, delivered=frozenset() if restarted else frozenset(self.pending()))
+
     @rule()
     def the_metrics_are_away(self):
         self.s = replace(self.s, evidence=UNAVAILABLE)
@@ -239,7 +258,16 @@ class RolloutMachine(RuleBasedStateMachine):
             assert self.share() == 0
 
     @invariant()
+    def nothing_is_told_anew_and_no_rollback_is_left_untold(self):
+        assert not self.pending() & self.over
+        if self.s.spec.notify:
+            ends = [e for e in self.s.status.history if e.outcome in ("RolledBack", "Aborted")]
+            assert {f"u-1.{entry.attempt}.RolledBack" for entry in ends} <= self.told
+
+    @invariant()
     def the_status_stays_small(self):
+        notices = self.s.status.notices
+        assert notices is None or (len(notices.pending) <= 8 and len(notices.told) <= 16)
         assert len(self.s.status.history) <= 10
         assert len(self.s.status.shares) <= 16
         assert self.s.status.candidate is None or len(self.s.status.candidate.looks) <= 6

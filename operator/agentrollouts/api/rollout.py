@@ -14,6 +14,7 @@ from agentrollouts.api.base import Rule, SpecModel, StatusModel, rules
 from agentrollouts.api.conditions import Conditions
 from agentrollouts.api.findings import BreakerStatus, CheckLooksStatus, CheckStatus, LookStatus
 from agentrollouts.api.monitor import DriftStatus, MonitorSpec, ProfileStatus
+from agentrollouts.api.notify import NoticesStatus, NotifierSpec
 from agentrollouts.api.scalars import (
     AgentName,
     Digest,
@@ -157,6 +158,13 @@ class RolloutSpec(SpecModel):
     approval: Approval = Field(default_factory=Approval)
     advisor: AdvisorSpec | None = None
     rollback: RollbackPolicy = Field(default_factory=RollbackPolicy)
+    notify: Annotated[
+        tuple[NotifierSpec, ...],
+        Field(
+            max_length=8,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = Field(default=(), description="Who is told when something happens that a person should know of.")
 
 
 class StableStatus(StatusModel):
@@ -318,6 +326,7 @@ class RolloutStatus(StatusModel):
     )
     attempts: Count = Field(default=0, description="Candidates started so far; numbers the gates.")
     advisor_usage: AdvisorUsage | None = None
+    notices: NoticesStatus | None = None
     settled: Time | None = Field(
         default=None, description="Moment of the last decision on the route that this status reports."
     )

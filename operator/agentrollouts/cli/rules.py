@@ -11,6 +11,7 @@ from typing import Any
 
 from agentrollouts.api.breakers import BREAKER_KINDS
 from agentrollouts.api.checks import CHECK_KINDS
+from agentrollouts.api.notify import NOTIFIER_KINDS
 from agentrollouts.api.promql_check import LIMITS
 from agentrollouts.api.scalars import FULL, MOST_GROWTH, parse_duration, parse_number, parse_percent
 
@@ -90,6 +91,9 @@ RULES: Mapping[str, Rule] = {
     f"give exactly one kind of check: {', '.join(CHECK_KINDS)}": lambda it: _given(it, *CHECK_KINDS) == 1,
     f"give exactly one kind of breaker: {', '.join(BREAKER_KINDS)}": (
         lambda it: _given(it, *BREAKER_KINDS) == 1
+    ),
+    f"give exactly one kind of notifier: {', '.join(NOTIFIER_KINDS)}": (
+        lambda it: _given(it, *NOTIFIER_KINDS) == 1
     ),
     "tolerance must be at most maxDrop": lambda it: _both(it, "tolerance", "maxDrop"),
     "tolerance must be at most maxIncrease": lambda it: _both(it, "tolerance", "maxIncrease"),

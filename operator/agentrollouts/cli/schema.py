@@ -113,8 +113,11 @@ def _members(schema: Schema, value: Mapping[str, Any], path: Path) -> Iterator[P
 
 def _repeated(schema: Schema, value: list[Any], path: Path) -> Iterator[Problem]:
     keys = schema.get("x-kubernetes-list-map-keys") or ()
+    is_set = schema.get("x-kubernetes-list-type") == "set"
     seen: set[tuple[Any, ...]] = set()
     for index, item in enumerate(value):
+        if is_set and item in value[:index]:
+            yield Problem((*path, index), f"{item} is there twice; once is enough")
         if not keys or not isinstance(item, dict):
             continue
         identity = tuple(str(item.get(key)) for key in keys)

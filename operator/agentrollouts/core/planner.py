@@ -38,6 +38,7 @@ from agentrollouts.core.findings import breakers_status, checks_status
 from agentrollouts.core.gate_plan import gate_actions
 from agentrollouts.core.gates import GateState, Opened, gate_state
 from agentrollouts.core.monitor.watch import CONDITION, watched
+from agentrollouts.core.notices import caught_up, given_up, with_notices
 from agentrollouts.core.plan import Action, Emit, PatchRolloutStatus, Plan, SetRoute
 from agentrollouts.core.quality_gate import looks_of
 from agentrollouts.core.routing import intent_of, same_traffic, wanted_route
@@ -56,7 +57,8 @@ def settled(snapshot: Snapshot) -> Snapshot:
     status = settle(snapshot.spec, snapshot.status, route, approvals)
     if status is snapshot.status:
         return snapshot
-    return replace(snapshot, status=status, unreported=True)
+    assert route is not None and route.intent is not None
+    return replace(snapshot, status=caught_up(snapshot, route.intent, status), unreported=True)
 
 
 def make_plan(
@@ -73,6 +75,7 @@ def make_plan(
     after = snapshot if moved is snapshot.status else replace(snapshot, status=moved)
     route, route_actions = _route(after, intent, decision)
     status, turns = watched(snapshot, _report(snapshot, moved, results, decision, route))
+    status = with_notices(snapshot, intent, decision, results, status)
     late = snapshot.unreported and bool(route_actions) and not is_urgent(decision)
     writes = status != snapshot.status or snapshot.unreported
     reported = _with_trial(snapshot, _fresh(status, results) if writes else status, writes=writes)
@@ -85,6 +88,7 @@ def make_plan(
             *gate_actions(snapshot, results, gate, decision),
             *_events(snapshot, decision, route_actions),
             *turns,
+            *given_up(snapshot, status),
         ),
         requeue_after=requeue_after(snapshot, results, reported),
         status=reported,

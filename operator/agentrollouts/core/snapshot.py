@@ -133,6 +133,8 @@ class Snapshot:
     """What the stable version did lately; None where it isn't watched, or hasn't been read yet."""
     unreported: bool = False
     """Whether ``status`` holds a decision of the route's that was never written into the Rollout's own."""
+    delivered: frozenset[str] = frozenset()
+    """Notices that every notifier has got or has been given up for; ``status`` may have them pending still."""
     surroundings: Surroundings = field(default_factory=Surroundings)
 
     @property

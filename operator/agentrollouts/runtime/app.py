@@ -27,10 +27,12 @@ from agentrollouts.kube.client import KubeCluster
 from agentrollouts.kube.lease import Lease
 from agentrollouts.metrics.exchange import Exchange
 from agentrollouts.metrics.prometheus import OWN, PrometheusSource
-from agentrollouts.ports import Advisor, Clock, Key, MetricSource
+from agentrollouts.notifiers import Destinations, Notifiers
+from agentrollouts.ports import Advisor, Clock, Key, MetricSource, Notifier
 from agentrollouts.runtime import handlers, memory
 from agentrollouts.runtime.access import Access
 from agentrollouts.runtime.counsel import Counsel
+from agentrollouts.runtime.courier import Courier
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor
 from agentrollouts.runtime.housekeeping import Housekeeping
@@ -75,6 +77,7 @@ class Operator:
         lease: Epoch,
         clock: Clock,
         advisor: Advisor | None = None,
+        notifier: Notifier | None = None,
         telemetry: Telemetry | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -87,6 +90,8 @@ class Operator:
         self.monitor = Monitor(
             EvidenceBook(source, clock, timing.monotonic), clock, self._wake, timing.monotonic
         )
+        notifier = notifier or Notifiers(Destinations(settings.destinations), clock)
+        self.courier = Courier(notifier, cluster, self.telemetry, self._wake, timing)
         services = RouteServices(cluster, self.store, settings.router, timing.monotonic)
         self.ticker = Ticker(
             store=self.store,
@@ -96,6 +101,7 @@ class Operator:
             services=services,
             counsel=self.counsel,
             monitor=self.monitor,
+            courier=self.courier,
             telemetry=self.telemetry,
             clock=clock,
             lease=lease,
@@ -232,6 +238,7 @@ class Work:
         await self.operator.counsel.close()
         await self.operator.monitor.close()
         await self.operator.ticker.evidence.asking.close()
+        await self.operator.courier.close()
         self.operator.telemetry.leader.set(0)
         if self.lease is not None:
             await self.lease.release()

@@ -67,6 +67,8 @@ class Timing:
     monotonic: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = lambda: 0.0
     """A number from 0 to 1, for the jitter."""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    """Waits for so many seconds of ``monotonic``."""
 
 
 class Scheduler:

@@ -48,6 +48,8 @@ class Settings:
     lease: LeaseSettings = field(default_factory=LeaseSettings)
     router: RouterSettings = field(default_factory=RouterSettings)
     advisor: AdvisorSettings = field(default_factory=AdvisorSettings)
+    destinations: Path | None = None
+    """Folder of the Secret with the destinations of notices; None: nothing is sent anywhere."""
     policy_prefix: str = "agent-rollouts"
     require_policy: bool = True
     health_port: int = 8080
@@ -80,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str
     flag("router-instance", "agent-rollouts", "app.kubernetes.io/instance label of the router pods")
     flag("cluster-domain", "cluster.local", "domain of the cluster's Service names")
     flag("advisor-url", "", "endpoint of the language model that Rollouts may ask; empty: none")
+    flag("destinations", "", "folder with the destinations of notices, one file each; empty: none")
     flag("policy-prefix", "agent-rollouts", "what the names of the admission policies begin with")
     flag("require-policy", "true", "true: without the admission policies in force no approval counts")
     flag("health-port", "8080", "port of /healthz, /readyz and /metrics; 0: none")
@@ -115,6 +118,7 @@ def from_arguments(parsed: argparse.Namespace, environment: Mapping[str, str] | 
         advisor=AdvisorSettings(
             _url("--advisor-url", parsed.advisor_url), env.get(f"{PREFIX}ADVISOR_API_KEY", "")
         ),
+        destinations=Path(parsed.destinations) if parsed.destinations else None,
         policy_prefix=parsed.policy_prefix,
         require_policy=_truth("--require-policy", parsed.require_policy),
         health_port=_number("--health-port", parsed.health_port),

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from agentrollouts.api.advisor import AdviceOutcome
+from agentrollouts.api.notify import NOTIFIER_KINDS
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Decision
 from agentrollouts.core.monitor.watch import Look
@@ -90,6 +91,12 @@ class Telemetry:
         self.advisor_tokens = Counter(
             "agentrollouts_advisor_tokens_total", "Tokens of the advisors' answers.", registry=registry
         )
+        self.notifications = Counter(
+            "agentrollouts_notifications_total",
+            "Tries to deliver a notice, by kind of notifier: Delivered, Failed (tried again) or GivenUp.",
+            ["notifier", "outcome"],
+            registry=registry,
+        )
         self.last_event = Gauge(
             "agentrollouts_watch_last_event_timestamp_seconds",
             "Unix time of the last event of a watch.",
@@ -108,6 +115,9 @@ class Telemetry:
             self.swept.labels(resource)
         for outcome in get_args(AdviceOutcome):
             self.opinions.labels(outcome)
+        for kind in NOTIFIER_KINDS:
+            for result in ("Delivered", "Failed", "GivenUp"):
+                self.notifications.labels(kind, result)
         for urgent in ("true", "false"):
             self.route_writes.labels(urgent)
         for kind in ("Rollout", "AgentVersion"):

@@ -24,6 +24,7 @@ from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.workloads import plan_version
 from agentrollouts.ports import Clock, ConflictError, GoneError, Key, TerminalError, TransientError
 from agentrollouts.runtime.counsel import Counsel
+from agentrollouts.runtime.courier import Courier
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor, reference
 from agentrollouts.runtime.monitoring import Monitor
@@ -77,6 +78,7 @@ class Ticker:
     services: RouteServices
     counsel: Counsel
     monitor: Monitor
+    courier: Courier
     telemetry: Telemetry
     clock: Clock
     lease: Epoch
@@ -147,6 +149,7 @@ class Ticker:
             self.evidence.forget(place)
             self.monitor.forget(place)
             self.counsel.forget(key)
+            self.courier.forget(key)
             await self.services.remove(place)
             return None
         now = self.clock.now()
@@ -156,7 +159,8 @@ class Ticker:
         )
         if item.spec is None or problem or item.lost:
             return await self._unreadable(key, item, problem, now)
-        snapshot = settled(rollout_snapshot(self.store, self._views, self.world, item, now))
+        seen = rollout_snapshot(self.store, self._views, self.world, item, now)
+        snapshot = settled(replace(seen, delivered=self.courier.delivered(key)))
         results: tuple[CheckResult, ...] = ()
         gate = gate_state(snapshot)
         decision = decide(snapshot, results, gate)
@@ -167,6 +171,8 @@ class Ticker:
         snapshot, decision = self.counsel.weigh(key, snapshot, results, decision)
         plan = make_plan(snapshot, results, gate, decision)
         plan = await self._execute(key, item, snapshot, decision, plan)
+        if plan.status is not None:
+            self.courier.deliver(key, item.meta.uid, item.spec, plan.status)
         self._report(snapshot, results, decision, plan)
         self.evidence.look_every(place, plan.requeue_after)
         moves = plan.status is not None and plan.status.candidate is not None

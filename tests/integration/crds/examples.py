@@ -146,6 +146,10 @@ BASES: Mapping[str, Object] = {
             "minimumConfidence": "80%",
             "timeout": "20s",
         },
+        notify=[
+            {"name": "oncall", "webhook": {"ref": "pager"}},
+            {"name": "team", "slack": {"ref": "team-chat"}, "on": ["Promoted", "RolledBack", "Undone"]},
+        ],
     ),
     "rollout-tuning": _rollout(
         strategy={

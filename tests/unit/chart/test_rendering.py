@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.unit.chart.helm import CHART, MUTATING, REPOSITORY, HelmError, Object, helm, objects, values_of
+from tests.unit.chart.test_rights import granted
 
 GOLDENS = Path(__file__).parent / "goldens"
 VARIANTS = ("default", "namespaced", "external-prometheus")
@@ -106,6 +107,22 @@ def test_the_advisor_is_nobody_unless_one_is_named_and_its_key_stays_in_its_secr
     }
 
 
+def test_nobody_is_told_unless_a_secret_is_named_and_it_is_mounted_not_read() -> None:
+    assert "AGENT_ROLLOUTS_DESTINATIONS" not in _operator_env()
+    found = list(objects("--set", "notifiers.secretName=oncall"))
+    (pod,) = [pod for name, pod in pods(found) if name.endswith("operator")]
+    env = {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
+    (mount,) = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "destinations"]
+    assert mount == {
+        "name": "destinations",
+        "mountPath": env["AGENT_ROLLOUTS_DESTINATIONS"],
+        "readOnly": True,
+    }
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "destinations"]
+    assert volume["secret"] == {"secretName": "oncall", "optional": True, "defaultMode": 0o440}
+    assert granted(found, "operator") == granted(objects(), "operator"), "and no right is added"
+
+
 def test_older_servers_get_no_policy_they_do_not_know() -> None:
     text = helm("template", "agent-rollouts", str(CHART), "-n", "x", "--kube-version", "1.35.0")
     assert "kind: ValidatingAdmissionPolicy\n" in text
@@ -146,6 +163,8 @@ def test_the_definitions_are_those_of_the_repository_and_are_kept() -> None:
         ("advisor.baseURL=llm.models:8000/v1", "baseURL"),
         ("advisor.baseURL=http://user:word@llm/v1", "baseURL"),
         ("advisor.existingSecret=My_Secret", "existingSecret"),
+        ("notifiers.secretName=My_Secret", "secretName"),
+        ("notifiers.oncall=https://hooks.example", "oncall"),
         ("operator.logLevel=verbose", "logLevel"),
         ("watchNamespaces={Shop}", "watchNamespaces"),
         ("prometheus.bundled.scrapeIntervalSeconds=5s", "scrapeIntervalSeconds"),

@@ -1,6 +1,8 @@
-"""What the operator is told about the advisor, and what it tells nobody."""
+"""What the operator is told about the advisor and about destinations, and what it tells nobody."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +28,9 @@ def test_the_key_comes_from_the_environment_and_is_not_shown() -> None:
 def test_a_url_without_a_scheme_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"expected an http or https URL for --advisor-url.*got 'llm:8000'"):
         parse(["--advisor-url", "llm:8000"], {})
+
+
+def test_the_destinations_are_nowhere_unless_a_folder_is_named() -> None:
+    assert parse([], {}).destinations is None
+    environment = {"AGENT_ROLLOUTS_DESTINATIONS": "/etc/agent-rollouts/destinations"}
+    assert parse([], environment).destinations == Path("/etc/agent-rollouts/destinations")

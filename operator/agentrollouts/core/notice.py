@@ -1,0 +1,209 @@
+"""One notice: everything a person gets to read about one happening, taken from the snapshot it was decided on. Pure.
+
+All of it is plain text of bounded length: a version's rationale or an approver's words may come from an agent. What a
+destination takes for markup is each adapter's to defuse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from agentrollouts.api.agentroute import Intent
+from agentrollouts.api.notify import FINDINGS, PARTS, SENTENCE, FindingStatus, Happening
+from agentrollouts.api.notify import NoticeStatus as Notice
+from agentrollouts.api.rollout import CandidateStatus, RolloutStatus, StableStatus
+from agentrollouts.api.scalars import FULL
+from agentrollouts.core.breakers import run_breakers
+from agentrollouts.core.checks import CheckResult, Verdict
+from agentrollouts.core.decision import AwaitApproval, Decision, Hold, Pause
+from agentrollouts.core.evidence import Unavailable
+from agentrollouts.core.question import plain
+from agentrollouts.core.snapshot import Snapshot, VersionView
+
+LINE = 256
+_OF_INTENT: Mapping[str, Happening] = MappingProxyType(
+    {
+        "Start": "Started",
+        "Advance": "Advanced",
+        "Promote": "Promoted",
+        "Rollback": "RolledBack",
+        "Undo": "Undone",
+    }
+)
+
+
+def attempt_of(status: RolloutStatus) -> int:
+    """The attempt that is on its way, or was the last."""
+    return status.candidate.attempt if status.candidate else status.attempts
+
+
+def moved(snapshot: Snapshot, intent: Intent, results: tuple[CheckResult, ...]) -> Notice | None:
+    """What a decision that moved traffic tells; None where nobody asked for it. ``snapshot`` is from before it moved."""
+    happening = _OF_INTENT.get(intent.action)
+    to = _asked(snapshot, happening) if happening else ()
+    if happening is None or not to:
+        return None
+    subject = _subject(snapshot.status, intent)
+    # NB: a share may move many times in an attempt, but each move has a moment of its own.
+    suffix = f".{intent.at:%Y%m%dT%H%M%S%f}" if happening == "Advanced" else ""
+    return Notice.model_validate(
+        {
+            "id": f"{snapshot.identity.uid}.{subject['attempt']}.{happening}{suffix}",
+            "happening": happening,
+            "to": to,
+            "at": intent.at,
+            "reason": intent.reason,
+            "message": plain(intent.message, SENTENCE),
+            "share_after": {"Advanced": intent.share, "Promoted": FULL}.get(happening, 0),
+            **subject,
+            **_surroundings(snapshot, subject, results),
+        }
+    )
+
+
+def entered(snapshot: Snapshot, decision: Decision, results: tuple[CheckResult, ...]) -> Notice | None:
+    """What a state tells that a rollout stays in until somebody does something; None in any other, or where nobody asked."""
+    state = _state(snapshot, decision)
+    to = _asked(snapshot, state[0]) if state else ()
+    if state is None or not to:
+        return None
+    happening, suffix = state
+    subject = _present(snapshot)
+    return Notice.model_validate(
+        {
+            "id": f"{snapshot.identity.uid}.{subject['attempt']}.{happening}{suffix}"[:LINE],
+            "happening": happening,
+            "to": to,
+            "at": snapshot.now,
+            "reason": decision.reason,
+            "message": plain(decision.message, SENTENCE),
+            "share_after": subject["share_before"],
+            **subject,
+            **_surroundings(snapshot, subject, results),
+        }
+    )
+
+
+def _asked(snapshot: Snapshot, happening: Happening) -> tuple[str, ...]:
+    return tuple(notifier.name for notifier in snapshot.spec.notify if happening in notifier.on)
+
+
+def _state(snapshot: Snapshot, decision: Decision) -> tuple[Happening, str] | None:
+    """The state, and what tells it from others of its kind in the same attempt.
+
+    A pause of the operator's after somebody resumed is another one. So is being stalled with another version, or for
+    another reason.
+    """
+    match decision:
+        case AwaitApproval():
+            return "ApprovalNeeded", ""
+        case Pause(reason="Paused"):
+            return "Paused", ".Paused"
+        case Pause(reason=reason):
+            resumed = snapshot.status.handled.resume
+            # NB: the token is any text, and an identity ends up in a header.
+            token = hashlib.sha256(resumed.encode()).hexdigest()[:8] if resumed else "0"
+            return "Paused", f".{reason}.{token}"
+        case Hold(stalled=True, reason=reason):
+            return "Stalled", f".{reason}.{snapshot.spec.version}"
+        case _:
+            return None
+
+
+def _subject(status: RolloutStatus, intent: Intent) -> dict[str, object]:
+    """The version that moved, and the one beside it; an Undo is about the one it takes away."""
+    candidate, stable = status.candidate, status.stable
+    if intent.action == "Undo":
+        # Where the promotion that is undone was never written, its version is still the candidate here.
+        undone = candidate if stable is not None and stable.version == intent.version else stable
+        return {
+            **_version(undone),
+            "attempt": status.attempts,
+            "share_before": FULL,
+            "stable": intent.version,
+            "stable_digest": intent.digest,
+        }
+    known = candidate is not None and (candidate.version, candidate.attempt) == (
+        intent.version,
+        intent.attempt,
+    )
+    return {
+        "candidate": intent.version,
+        "candidate_digest": intent.digest,
+        "attempt": intent.attempt,
+        "share_before": candidate.share if candidate is not None and known else 0,
+        **_stable(stable),
+    }
+
+
+def _present(snapshot: Snapshot) -> dict[str, object]:
+    """The candidate; without one, the version that is wanted."""
+    status, wanted = snapshot.status, snapshot.wanted
+    about = status.candidate or wanted
+    return {
+        **(_version(about) if about else {"candidate": snapshot.spec.version}),
+        "attempt": attempt_of(status),
+        "share_before": status.candidate.share if status.candidate else 0,
+        **_stable(status.stable),
+    }
+
+
+def _version(found: CandidateStatus | StableStatus | VersionView | None) -> dict[str, object]:
+    return {"candidate": found.version, "candidate_digest": found.digest} if found else {}
+
+
+def _stable(stable: StableStatus | None) -> dict[str, object]:
+    return {"stable": stable.version, "stable_digest": stable.digest} if stable else {}
+
+
+def _surroundings(
+    snapshot: Snapshot, subject: Mapping[str, object], results: tuple[CheckResult, ...]
+) -> dict[str, object]:
+    new = _view(snapshot, subject.get("candidate"), subject.get("candidate_digest"))
+    old = _view(snapshot, subject.get("stable"), subject.get("stable_digest"))
+    return {
+        "changed": _changed(new, old),
+        "findings": _findings(snapshot, results),
+        "rationale": plain(new.lineage.rationale, LINE) if new else "",
+    }
+
+
+def _view(snapshot: Snapshot, version: object, digest: object) -> VersionView | None:
+    """The version as it is, if it still is the one with that digest."""
+    view = snapshot.versions.get(str(version))
+    return view if view is not None and view.digest == digest else None
+
+
+def _changed(new: VersionView | None, old: VersionView | None) -> tuple[str, ...] | None:
+    """The names of the parts that differ; None where either version isn't known any more."""
+    if new is None or old is None:
+        return None
+    both = sorted({*new.parts, *old.parts})
+    return tuple(part for part in both if new.parts.get(part) != old.parts.get(part))[:PARTS]
+
+
+def _findings(snapshot: Snapshot, results: tuple[CheckResult, ...]) -> tuple[FindingStatus, ...]:
+    """What didn't pass, as this look found it; as it was last reported where the decision waited for no evidence."""
+    if snapshot.status.candidate is None:
+        return ()
+    checks = [(result.name, result.verdict.value, result.reason) for result in results] or [
+        (check.name, check.verdict, check.reason) for check in snapshot.status.checks
+    ]
+    blind = isinstance(snapshot.evidence, Unavailable)
+    breakers = snapshot.status.breakers if blind else run_breakers(snapshot)
+    fail, passed = Verdict.FAIL.value, Verdict.PASS.value
+    rows = [
+        *(
+            (breaker.name, breaker.state, breaker.reason)
+            for breaker in breakers
+            if breaker.state == "Tripped"
+        ),
+        *(row for row in checks if row[1] == fail),
+        *(row for row in checks if row[1] not in (fail, passed)),
+    ]
+    return tuple(
+        FindingStatus(name=name, verdict=verdict, reason=plain(reason, LINE))
+        for name, verdict, reason in rows[:FINDINGS]
+    )
