@@ -15,10 +15,18 @@ from agentrollouts.api.base import Rule, SpecModel, StatusModel, only_member, re
 from agentrollouts.api.scalars import ReasonText, ShareBps, Time
 
 Happening = Literal[
-    "Started", "Advanced", "ApprovalNeeded", "Paused", "Stalled", "RolledBack", "Promoted", "Undone"
+    "Started",
+    "Advanced",
+    "ApprovalNeeded",
+    "Paused",
+    "Stalled",
+    "RolledBack",
+    "Promoted",
+    "Undone",
+    "Drifted",
 ]
-"""What a person may be told of. RolledBack includes an abort."""
-USUAL: tuple[Happening, ...] = ("RolledBack", "ApprovalNeeded", "Paused")
+"""What a person may be told of. RolledBack includes an abort; Drifted is about the version that serves."""
+USUAL: tuple[Happening, ...] = ("RolledBack", "ApprovalNeeded", "Paused", "Drifted")
 """What a person is told of where nothing is said."""
 PARTS = 5
 """A release has so many parts."""
@@ -76,7 +84,7 @@ class NotifierSpec(SpecModel):
     name: NotifierName = Field(description="The notifier's name, unique in this Rollout.")
     on: Annotated[
         tuple[Happening, ...],
-        Field(min_length=1, max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"}),
+        Field(min_length=1, max_length=9, json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = Field(default=USUAL, description="What it tells of.")
     webhook: WebhookSpec | None = None
     slack: SlackSpec | None = None

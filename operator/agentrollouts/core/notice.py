@@ -86,6 +86,30 @@ def entered(snapshot: Snapshot, decision: Decision, results: tuple[CheckResult, 
     )
 
 
+def drifted(snapshot: Snapshot, status: RolloutStatus) -> Notice | None:
+    """What the monitor tells when the version that serves begins to behave otherwise; None where it doesn't."""
+    before = {drift.signal for drift in snapshot.status.drift}
+    begun = [drift for drift in status.drift if drift.signal not in before]
+    to, stable = _asked(snapshot, "Drifted"), status.stable
+    if not begun or not to or stable is None:
+        return None
+    return Notice.model_validate(
+        {
+            "id": f"{snapshot.identity.uid}.{attempt_of(status)}.Drifted.{snapshot.now:%Y%m%dT%H%M%S%f}",
+            "happening": "Drifted",
+            "to": to,
+            "at": snapshot.now,
+            "reason": "BehaviorDrifted",
+            "message": plain(". ".join(drift.message for drift in begun), SENTENCE),
+            "share_before": FULL,
+            "share_after": FULL,
+            "attempt": attempt_of(status),
+            **_version(stable),
+            **_stable(stable),
+        }
+    )
+
+
 def _asked(snapshot: Snapshot, happening: Happening) -> tuple[str, ...]:
     return tuple(notifier.name for notifier in snapshot.spec.notify if happening in notifier.on)
 

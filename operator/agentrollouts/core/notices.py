@@ -3,7 +3,8 @@
 A decision that moves traffic is told with the intent it leaves on the route. That has happened once, however often the
 operator dies meanwhile: what was never reported is caught up with, and its notice with it. A state that a rollout stays in
 (waiting for approval, paused, stalled) is told when it is entered first, and remembered by its identity for as long as the
-attempt lasts, so that one that comes and goes isn't told again and again.
+attempt lasts, so that one that comes and goes isn't told again and again. A drift of the version that serves is told when the status
+begins to have it.
 
 A notice is pending from the status write that reports its decision until the shell has delivered it.
 """
@@ -19,7 +20,7 @@ from agentrollouts.api.notify import NoticeStatus as Notice
 from agentrollouts.api.rollout import RolloutStatus
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Decision
-from agentrollouts.core.notice import attempt_of, entered, moved
+from agentrollouts.core.notice import attempt_of, drifted, entered, moved
 from agentrollouts.core.plan import Emit
 from agentrollouts.core.snapshot import Snapshot
 
@@ -39,7 +40,10 @@ def with_notices(
     """``status``, the next one, with what is to be told of the decision, and without what has been delivered."""
     if not snapshot.spec.notify and status.notices is None:
         return status
-    fresh = entered(snapshot, decision, results) if intent is None else moved(snapshot, intent, results)
+    if intent is None:
+        fresh = entered(snapshot, decision, results) or drifted(snapshot, status)
+    else:
+        fresh = moved(snapshot, intent, results)
     return _kept(snapshot, status, fresh)
 
 

@@ -23,7 +23,14 @@ MOST = 2_900
 BREAK = "\u200b"
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": f"@{BREAK}", "`": "'"}
 _LINK = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)")
-_MARKS = {"RolledBack": "🔴", "Stalled": "🔴", "Undone": "🟠", "Paused": "🟠", "ApprovalNeeded": "🔵"}
+_MARKS = {
+    "RolledBack": "🔴",
+    "Stalled": "🔴",
+    "Undone": "🟠",
+    "Paused": "🟠",
+    "Drifted": "🟠",
+    "ApprovalNeeded": "🔵",
+}
 
 
 def defused(text: str, most: int = MOST) -> str:

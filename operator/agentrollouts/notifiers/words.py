@@ -30,6 +30,8 @@ def headline(notice: Notice) -> str:
             text = f"{version} serves all traffic"
         case "Undone":
             text = f"{version} was taken back, {facts.stable} serves again"
+        case "Drifted":
+            text = f"{version}, which serves, behaves otherwise than when it was accepted"
         case _:
             assert_never(facts.happening)
     return f"{notice.namespace}/{notice.rollout}: {text} ({facts.reason})"
@@ -50,7 +52,7 @@ def commands(notice: Notice) -> tuple[str, ...]:
             return (look, f"{kubectl} undo {where}")
         case "Started" | "Advanced":
             return (look, f"{kubectl} pause {where}", f"{kubectl} abort {where}")
-        case "Stalled" | "Undone":
+        case "Stalled" | "Undone" | "Drifted":
             return (look, f"{kubectl} get {where}")
         case _:
             assert_never(notice.facts.happening)

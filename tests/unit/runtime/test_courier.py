@@ -12,7 +12,17 @@ from agentrollouts.ports import TransientError, Undelivered
 from agentrollouts.runtime.courier import LANES, PATIENCE
 from tests.fakes.stage import Stage, agent_version, rollout
 
-ALL = ["Started", "Advanced", "ApprovalNeeded", "Paused", "Stalled", "RolledBack", "Promoted", "Undone"]
+ALL = [
+    "Started",
+    "Advanced",
+    "ApprovalNeeded",
+    "Paused",
+    "Stalled",
+    "RolledBack",
+    "Promoted",
+    "Undone",
+    "Drifted",
+]
 ANALYSIS = {
     "mode": "threshold",
     "interval": "2s",

@@ -88,6 +88,27 @@ def test_drift_begins_and_ends_once_and_is_known_by_the_status_alone() -> None:
     assert (told(s), events, s.status.drift) == ("False", ["BehaviorRecovered"], ())
 
 
+def test_people_are_told_when_drift_begins_and_when_another_signal_does() -> None:
+    s, _ = ticked(seen(profiled(notify=[{"name": "team", "slack": {"ref": "team"}}]), REFUSES))
+    assert s.status.notices is not None
+    (notice,) = s.status.notices.pending
+    assert (notice.happening, notice.candidate, notice.stable, notice.to) == (
+        "Drifted",
+        "1.0.0",
+        "1.0.0",
+        ("team",),
+    )
+    assert notice.message.startswith("refusal: in 40.0% of the tasks")
+    same, _ = ticked(seen(later(s, minutes=5), REFUSES))
+    assert same.status == s.status
+    more, _ = ticked(seen(later(s, hours=1), REFUSES.but(length=0.5)))
+    assert more.status.notices is not None
+    assert [one.message.partition(":")[0] for one in more.status.notices.pending] == [
+        "refusal",
+        "responseLength",
+    ]
+
+
 def test_nothing_read_changes_nothing() -> None:
     s, _ = ticked(seen(profiled(), REFUSES))
     after, events = ticked(replace(later(s, hours=2), behavior=None))
