@@ -24,14 +24,14 @@ from agentrollouts.core.sequential.measure import Measure
 from agentrollouts.core.sequential.mix import Mix
 from agentrollouts.core.sequential.shorter import Shorter
 from agentrollouts.core.sequential.success import Success
-from agentrollouts.core.sources import Above, Capped, Counted, Index, Series, Spread, amount
+from agentrollouts.core.sources import Above, Capped, Counted, Index, Reaching, Series, Spread, amount
 
 
 class Rule(NamedTuple):
     """One thing a check tests."""
 
     measure: Measure
-    source: Counted | Spread | Above | Capped
+    source: Counted | Spread | Reaching | Above | Capped
     what: str
     """For people: what is counted."""
     holds: bool = False
@@ -106,7 +106,8 @@ def _latency(spec: kinds.LatencySpec, applies: Effective) -> tuple[Rule, ...]:
     measure = Latency(
         _share(kinds.tolerated(spec, spec.max_increase)), _share(spec.max_increase), slower_than=at
     )
-    return (Rule(measure, Spread(counters.SESSIONS, counters.SESSION_LATENCY), "latency"),)
+    sums = (counters.SESSIONS, counters.SESSION_LATENCY)
+    return (Rule(measure, Spread(*sums) if at is None else Reaching(*sums, at), "latency"),)
 
 
 def _quantile(spec: kinds.LatencyQuantileSpec, applies: Effective) -> tuple[Rule, ...]:

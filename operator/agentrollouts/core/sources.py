@@ -68,6 +68,32 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Reaching:
+    """A histogram that has an edge at or beyond so many seconds; one that ends before it can't tell what is slower."""
+
+    n: CounterQuery
+    parts: CounterQuery
+    seconds: float
+
+    @property
+    def needs(self) -> str:
+        """What a histogram lacks that ends before it."""
+        return f"with an edge at {self.seconds:g} s or above"
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """What it reads."""
+        return ((self.n, ""), (self.parts, ""))
+
+    def read(self, index: Index) -> Block | None:
+        """The sums; None where a counter isn't reported, or has no such edge."""
+        n, parts = index.get(self.n.metric), index.get(self.parts.metric)
+        if n is None or parts is None or not any(self.seconds <= float(edge) < inf for edge in parts):
+            return None
+        return Block(sum(n.values()), parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Capped:
     """Sums and sums of squares of a fraction for each cap that it is cut at."""
 

@@ -121,7 +121,8 @@ class _Court:
         """A dry run has no part in the error budget: of it, what it would say alone."""
         stands, budget = self._stands, self._budget
         worse, good, weight = stands.worse[at], stands.good[at], stands.weights[at]
-        if at in self._blamed or (not weight and worse >= budget.against):
+        alone = not weight and not stands.holding[at]
+        if at in self._blamed or (alone and worse >= budget.against):
             return Verdict.FAIL
         if worse * (weight or 1.0) > 1.0 or (good is None and worse > 1.0):
             return Verdict.WARN

@@ -221,6 +221,22 @@ def test_a_histogram_without_a_finite_edge_tells_nothing() -> None:
     assert rule.lacks(index) == "agent_session_latency_fraction_total with a finite edge"
 
 
+@pytest.mark.parametrize(("slower_than", "told"), [("5s", True), ("6s", False)])
+def test_a_histogram_that_ends_before_the_latency_in_question_can_not_tell(
+    slower_than: str, told: bool
+) -> None:
+    (rule,) = of("latency", {"slowerThan": slower_than})
+    lacks = "agent_session_latency_fraction_total with an edge at 6 s or above"
+    assert rule.lacks(INDEX) == ("" if told else lacks)
+
+
+@pytest.mark.parametrize("values", [{"": 4.0}, {"much": 4.0}, {"0": 4.0}])
+def test_a_cost_that_is_not_cut_at_caps_can_not_be_read(values: dict[str, float]) -> None:
+    (rule,) = of("cost")
+    index = {**INDEX, "agent_session_capped_cost_fraction_total": values}
+    assert rule.lacks(index) == "agent_session_capped_cost_fraction_squares_total by cap in US dollars"
+
+
 def test_what_is_beyond_the_last_edge_is_taken_to_be_beyond_the_limit() -> None:
     """As in threshold mode: nobody knows that it isn't."""
     (rule,) = of("latencyQuantile", {"max": "60s"})

@@ -160,6 +160,21 @@ def test_what_failed_stays_so_when_nobody_reports_it_any_more() -> None:
     assert results(one)["success"].verdict is Verdict.FAIL
 
 
+def test_a_dry_run_of_what_only_holds_never_says_that_it_fails() -> None:
+    """A mix of tools that moved is no failure in itself, whether it may hold the candidate or is only observed."""
+    one = tried(SUCCESS, {"name": "mix", "toolMix": {}, "dryRun": True})
+    for n in range(10, 210, 10):
+        one.add(STABLE, 50)
+        one.totals[CANDIDATE] = closed(n) | {
+            Cell("agent_session_tool_fraction_total", "none"): 0.0,
+            Cell("agent_session_tool_fraction_total", "search"): float(n),
+        }
+        found = results(one)["mix"]
+    assert one.trial is not None
+    assert one.trial.courses[1].worse > 20.0
+    assert (found.verdict, found.dry_run) == (Verdict.WARN, True)
+
+
 def test_a_dry_run_says_what_it_would_say_alone_and_decides_nothing() -> None:
     dry = {"name": "down", "events": {"event": "thumbsDown"}, "dryRun": True}
     for n, down, verdict in (
