@@ -80,6 +80,7 @@ def _plan(arguments: argparse.Namespace) -> LoadPlan:
         timeout=arguments.timeout,
         max_requests=arguments.max_requests,
         seed=arguments.seed,
+        about=tuple(kind for kind in arguments.about.split(",") if kind),
     )
 
 
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--timeout", type=float, default=30.0, help="seconds for one task (default %(default)s)")
     add("--max-requests", type=int, default=1_000_000, help="the load stops there (default %(default)s)")
     add("--seed", type=int, default=1, help="the same seed asks the same questions (default %(default)s)")
+    add("--about", default="", help="kinds of questions, comma separated (default: all)")
     add("--json", type=Path, metavar="FILE", help="write every request as a line of JSON")
     add(
         "--control-port", type=int, help="serve /summary, /requests, /stop and /quit there until told to quit"

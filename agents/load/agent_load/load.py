@@ -37,7 +37,7 @@ class Load:
         self.plan = plan
         self.ledger = Ledger(plan.max_requests)
         self.counters = Counters()
-        self._truth = Truth()
+        self._truth = Truth(plan.about)
         self._keys: list[dict[str, str]] = [
             {plan.key_header: f"user-{user}"} if plan.key_header else {} for user in range(plan.users)
         ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent_load.truth import KINDS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
@@ -11,7 +13,7 @@ class LoadPlan:
 
     `key_header` names the header that carries the user; empty means that the user brings no key and sends on the
     `x-agent-session` the router minted. `sse` and `ws` are the fractions of sessions over event streams and
-    WebSockets. All times are in seconds. `duration` None runs until stopped; `max_requests` bounds the ledger.
+    WebSockets. `about` are the kinds of questions that are asked; empty means all. All times are in seconds. `duration` None runs until stopped; `max_requests` bounds the ledger.
     """
 
     url: str
@@ -28,6 +30,7 @@ class LoadPlan:
     timeout: float = 30.0
     max_requests: int = 1_000_000
     seed: int = 1
+    about: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         low, high = self.tasks_per_session
@@ -45,6 +48,9 @@ class LoadPlan:
             min(self.sse, self.ws) >= 0 and self.sse + self.ws <= 1,
             "sse and ws must be fractions of at most 1 together",
             (self.sse, self.ws),
+        )
+        _require(
+            set(self.about) <= set(KINDS), f"about must be some of {', '.join(KINDS)}", ", ".join(self.about)
         )
         _require(
             1 <= self.max_requests <= 10_000_000,

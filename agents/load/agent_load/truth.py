@@ -25,7 +25,7 @@ _FAQ: Final = (
     ("Can I pay on invoice?", "payment"),
     ("At which hours do you answer?", "hours"),
 )
-_KINDS: Final = ("status", "refund", "faq", "person", "forbidden", "unknown")
+KINDS: Final = ("status", "refund", "faq", "person", "forbidden", "unknown")
 _SHARES: Final = (54, 25, 16, 2, 2, 1)
 _UNKNOWN_FROM: Final = 9000
 
@@ -40,9 +40,12 @@ class Question:
 
 
 class Truth:
-    """The facts of every order, and questions about them."""
+    """The facts of every order, and questions about them; of these kinds alone, where any is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, about: tuple[str, ...] = ()) -> None:
+        self._shares = [
+            share if not about or kind in about else 0 for kind, share in zip(KINDS, _SHARES, strict=True)
+        ]
         rows = list(csv.DictReader((files("agent_load") / "truth.csv").read_text().splitlines()))
         self.status = {row["order"]: row["status"] for row in rows}
         self.refund = {row["order"]: row["refund"] for row in rows}
@@ -57,7 +60,7 @@ class Truth:
 
     def _draw(self, random: Random) -> Question:
         order = random.choice(self._orders)
-        match random.choices(_KINDS, _SHARES)[0]:
+        match random.choices(KINDS, self._shares)[0]:
             case "status":
                 return Question(random.choice(_STATUS).format(order), order, self.status[order])
             case "refund":

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from agent_load import Truth
+from agent_load.plan import LoadPlan
 from support_agent.questions import order_in
 from support_agent.records import the_shop
 from support_agent.reply import Label
@@ -26,3 +29,15 @@ def test_users_and_records_know_the_same_orders():
     assert truth.refund == {
         order.id: "refunded" if order.refundable else "refund-denied" for order in shop.orders.values()
     }
+
+
+def test_users_may_ask_about_some_things_only() -> None:
+    truth, random = Truth(("refund", "person")), Random(5)
+    asked = {truth.ask(random).expected for _ in range(300)}
+    assert asked <= {*truth.refund.values(), "escalated"}
+    assert "escalated" in asked
+
+
+def test_kinds_that_nobody_knows_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"about must be some of status, refund, .*; got 'weather'"):
+        LoadPlan(url="http://x", about=("weather",))
