@@ -145,7 +145,7 @@ def report(subject: Subject, found: Forecast, *, seed: int, plain: bool) -> Iter
     runs = found.prospects[0].runs
     yield from _wrapped(
         f"{runs} simulated rollouts for each line, seed {seed}, by the operator's own decisions. Sessions count once they"
-        " close: add what your agent takes for that (AGENT_SESSION_IDLE_SECONDS, 30m unless set).",
+        " close: add what your agent takes for that (AGENT_SESSION_IDLE_SECONDS, 10m unless set).",
         "dim",
     )
 

@@ -17,11 +17,16 @@ from agentrollouts.cli.manifests import lint_text, objects
 from agentrollouts.cli.session import Target, session
 from agentrollouts.core.evidence import Accumulator, Cell, Series, Unavailable
 from agentrollouts.planning.measured import QUERIES, Measured, measured
+from agentrollouts.ports import AgentKey, MetricSource
 
 OLD = "0.0.0"
 """What the old version is called where nobody knows which one serves."""
+NEXT = "next"
+"""Marks the version that is planned where the one the spec wants serves already."""
 BACK = timedelta(hours=24)
 """How far back traffic is measured."""
+YOUNG = timedelta(minutes=50)
+"""An agent that was first seen within this time is measured over it alone."""
 BEFORE = timedelta(minutes=5)
 """History before that, to find what each counter showed then."""
 
@@ -69,6 +74,8 @@ def from_cluster(agent: str, target: Target, prometheus: str, *, now: datetime |
             spec = RolloutSpec.model_validate(found["spec"])
             stable = RolloutStatus.model_validate(found.get("status") or {}).stable
             seen = await traffic_of(agent, api.namespace, prometheus, until) if prometheus else None
+            if stable is not None and stable.version == spec.version:
+                spec = spec.model_copy(update={"version": f"{stable.version.partition('-')[0]}-{NEXT}"})
             return Subject(spec, OLD if stable is None else stable.version, seen)
 
     return asyncio.run(run())
@@ -79,20 +86,14 @@ async def traffic_of(agent: str, namespace: str, url: str, until: datetime) -> M
     import httpx
 
     from agentrollouts.metrics.prometheus import PrometheusSource
-    from agentrollouts.ports import AgentKey
 
-    key, since = AgentKey(namespace, agent), until - BACK
+    key = AgentKey(namespace, agent)
     async with httpx.AsyncClient() as client:
-        answers = await PrometheusSource(url, client).history(
-            QUERIES, (key,), since=since - BEFORE, until=until
-        )
-    series: list[Series] = []
-    for query in QUERIES:
-        answer = answers[query]
-        mine = answer if isinstance(answer, Unavailable) else answer.get(key, ())
-        if isinstance(mine, Unavailable):
-            raise CommandError(f"{mine.reason}. Say --traffic instead")
-        series.extend(mine)
+        source = PrometheusSource(url, client)
+        since, series = until - BACK, await _series(source, key, until - BACK - BEFORE, until)
+        if _first(series, since) > until - YOUNG:
+            # NB: a day comes in steps of minutes, which is coarse for what began minutes ago; an hour comes sample by sample.
+            since, series = until - YOUNG, await _series(source, key, until - YOUNG, until)
     found = of_series(series, since, until)
     if found is None:
         raise CommandError(
@@ -101,14 +102,32 @@ async def traffic_of(agent: str, namespace: str, url: str, until: datetime) -> M
     return found
 
 
+async def _series(source: MetricSource, key: AgentKey, since: datetime, until: datetime) -> list[Series]:
+    """What is measured, of one agent. Raises CommandError where it can't be read."""
+    answers = await source.history(QUERIES, (key,), since=since, until=until)
+    series: list[Series] = []
+    for query in QUERIES:
+        answer = answers[query]
+        mine = answer if isinstance(answer, Unavailable) else answer.get(key, ())
+        if isinstance(mine, Unavailable):
+            raise CommandError(f"{mine.reason}. Say --traffic instead")
+        series.extend(mine)
+    return series
+
+
+def _first(series: list[Series], otherwise: datetime) -> datetime:
+    """When the earliest of the samples was taken."""
+    moments = [each.points[0].time for each in series if each.points]
+    return datetime.fromtimestamp(min(moments), UTC) if moments else otherwise
+
+
 def of_series(series: list[Series], since: datetime, until: datetime) -> Measured | None:
     """From raw history that reaches back to before ``since``; versions and cohorts together. Without any session None."""
     sums = Accumulator(since=since.timestamp())
     sums.load(series)
     evidence = sums.evidence(until)
-    first = min((each.points[0].time for each in series if each.points), default=since.timestamp())
     # NB: an agent younger than a day had its traffic within its own time.
-    minutes = (until.timestamp() - max(first, since.timestamp())) / 60.0
+    minutes = (until - max(_first(series, since), since)) / timedelta(minutes=1)
     totals: dict[Cell, float] = {}
     for cells in evidence.total.values():
         for cell, amount in cells.items():

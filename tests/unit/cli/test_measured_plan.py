@@ -66,6 +66,25 @@ def test_the_cluster_knows_the_spec_and_what_serves(cluster: None) -> None:
     assert "it can be measured by --prometheus URL" in str(refused("plan", "--agent", "support"))
 
 
+def test_where_nothing_is_under_way_the_next_version_is_planned(
+    cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = FakeSession()
+
+    async def serving(agent: str) -> dict[str, Any]:
+        rollout = await FakeSession().rollout(agent)
+        return rollout | {"spec": rollout["spec"] | {"version": "1.4.0"}}
+
+    monkeypatch.setattr(found, "rollout", serving, raising=False)
+
+    @asynccontextmanager
+    async def session(target: object) -> AsyncIterator[FakeSession]:
+        yield found
+
+    monkeypatch.setattr(subject, "session", session)
+    assert run("plan", "--agent", "support", *RUNS).output.startswith("support 1.4.0-next beside 1.4.0: ")
+
+
 def test_a_prometheus_that_isnt_there_is_told(cluster: None) -> None:
     error = refused("plan", "--agent", "support", "--prometheus", "http://127.0.0.1:1")
     assert "not reachable" in str(error)
@@ -99,3 +118,26 @@ def test_traffic_is_measured_where_a_prometheus_is_named(
     output = run(*options).output
     assert "2 sessions/min of 2 tasks, 80% successful" in output
     assert "(measured over the last day)" in output.replace("\n", " ")
+
+
+def test_an_agent_that_began_minutes_ago_is_measured_by_what_it_did_since(
+    cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day comes in steps, so that all of what is that young may lie in the last one."""
+
+    async def history(
+        source: object, queries: Any, agents: Any, *, since: datetime, until: datetime
+    ) -> dict[Any, Any]:
+        whole_day = until - since > timedelta(hours=2)
+        began = until if whole_day else until - timedelta(minutes=4)
+
+        def series(query: Any) -> Series:
+            amounts = {SESSIONS: 40.0, TASKS: 80.0, SESSION_SUCCESS: 32.0}
+            points = (Point(began.timestamp(), 0.0), Point(until.timestamp(), amounts.get(query, 24.0)))
+            return Series(query, SeriesKey("1.4.0", "stable", "p", ""), points[-1:] if whole_day else points)
+
+        return {query: {agents[0]: [series(query)]} for query in queries}
+
+    monkeypatch.setattr(PrometheusSource, "history", history)
+    options = ("plan", "--agent", "support", "--prometheus", "http://p", "--runs", "1", "--horizon", "1h")
+    assert "10 sessions/min of 2 tasks, 80% successful" in run(*options).output
