@@ -8,6 +8,7 @@ RUN := .venv/bin/python
 CLUSTER ?= auto
 KEEP ?=
 REPS ?= 1000
+METRIC_REPS ?= $(REPS)
 QUICK ?=
 RESUME ?=
 export CLUSTER KEEP
@@ -85,5 +86,5 @@ bench: setup ## Measure, about ten minutes; figures as JSON in .state/bench
 	@$(RUN) -m hack.cluster tools kube-apiserver etcd kube-controller-manager kubeadm kubectl kwok
 	@$(WITH_CLIENTS) $(RUN) -m bench
 
-bench-decisions: setup ## Play all rollouts of docs/decision-quality.md anew, an hour (REPS=100: less, QUICK=1: prints, RESUME=1: goes on)
-	@$(RUN) -m bench.decisions --reps $(REPS) $(if $(QUICK),--quick) $(if $(RESUME),--resume)
+bench-decisions: setup ## Play all rollouts of docs/decision-quality.md anew, three hours (REPS=100 METRIC_REPS=50: less, QUICK=1: prints, RESUME=1: goes on)
+	@$(RUN) -m bench.decisions --reps $(REPS) --metric-reps $(METRIC_REPS) $(if $(QUICK),--quick) $(if $(RESUME),--resume)

@@ -1,6 +1,6 @@
 """How good decisions are: every rule meets the same simulated rollouts, and docs/decision-quality.md gets the tables.
 
-    python -m bench.decisions [--reps 1000] [--jobs 2] [--seed N] [--only aa,minus10] [--quick] [--resume]
+    python -m bench.decisions [--reps 1000] [--metric-reps 200] [--jobs 2] [--seed N] [--only aa,minus10] [--quick] [--resume]
 
 A thousand repetitions take an hour or so on two cores; --resume goes on with a run of these settings and of the same code that was
 cut off. With --only or --quick (20 repetitions) the tables are printed and the page stays as it is.
@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="bench.decisions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--reps", type=int, default=1000, help="rollouts of each scenario")
+    parser.add_argument(
+        "--metric-reps", type=int, help="of those with several metrics; as --reps where absent"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument(
@@ -42,20 +45,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} repetitions, printed only")
     parser.add_argument("--resume", action="store_true", help="take what an earlier run has finished")
     given = parser.parse_args(arguments)
-    if given.reps < 1 or given.jobs < 1:
-        parser.error("expected --reps and --jobs of 1 or more")
+    given.metric_reps = given.reps if given.metric_reps is None else given.metric_reps
+    if min(given.reps, given.metric_reps, given.jobs) < 1:
+        parser.error("expected --reps, --metric-reps and --jobs of 1 or more")
     chosen = tuple(name for name in given.only.split(",") if name)
     names = {ALONE + s.name: s.name for s in SCENARIOS} | {SEVERAL + s.name: s.name for s in METRIC_SCENARIOS}
     if unknown := set(chosen) - {*names, *names.values()}:
         parser.error(f"expected some of {', '.join(names)}; got {', '.join(sorted(unknown))}")
     alone = [s for s in SCENARIOS if not chosen or is_meant(ALONE, s.name, chosen)]
     several = [s for s in METRIC_SCENARIOS if not chosen or is_meant(SEVERAL, s.name, chosen)]
-    settings = Settings(QUICK if given.quick else given.reps, given.seed, given.jobs)
-    kept = Kept(read_settings(os.environ).state / "bench/decisions", settings, reads=given.resume)
+    by_success, by_metrics = (
+        Settings(QUICK if given.quick else reps, given.seed, given.jobs)
+        for reps in (given.reps, given.metric_reps)
+    )
+    folder = read_settings(os.environ).state / "bench/decisions"
+    first, second = (Kept(folder, one, reads=given.resume) for one in (by_success, by_metrics))
     text = tables(
-        {s.name: kept.figures(ALONE + s.name, partial(success, s, settings)) for s in alone},
-        {s.name: kept.figures(SEVERAL + s.name, partial(metrics, s, settings)) for s in several},
-        settings,
+        {s.name: first.figures(ALONE + s.name, partial(success, s, by_success)) for s in alone},
+        {s.name: second.figures(SEVERAL + s.name, partial(metrics, s, by_metrics)) for s in several},
+        by_success,
+        by_metrics,
     )
     print(text)
     if not chosen and not given.quick:

@@ -30,18 +30,17 @@ def replaced(page: str, text: str) -> str:
     return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}"
 
 
-def tables(alone: Results, several: Results, settings: Settings) -> str:
-    """All tables as Markdown; those without any figure are left out."""
-    parts = [_caption(settings), *_alone(alone), *_several(several)]
+def tables(alone: Results, several: Results, by_success: Settings, by_metrics: Settings) -> str:
+    """All tables as Markdown; those without any figure are left out. The settings are those that each set was played with."""
+    parts = [_caption(by_success, by_metrics), *_alone(alone), *_several(several)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _caption(settings: Settings) -> str:
-    by_success = played(SCENARIOS, settings.repetitions)
-    by_metrics = played(METRIC_SCENARIOS, settings.repetitions)
+def _caption(by_success: Settings, by_metrics: Settings) -> str:
     return (
-        f"Rollouts of each scenario by success alone: {by_success}; by several metrics: {by_metrics}."
-        f" Seed {settings.seed}, Python {platform.python_version()}."
+        f"Rollouts of each scenario by success alone: {played(SCENARIOS, by_success.repetitions)};"
+        f" by several metrics: {played(METRIC_SCENARIOS, by_metrics.repetitions)}."
+        f" Seed {by_success.seed}, Python {platform.python_version()}."
     )
 
 

@@ -113,7 +113,7 @@ def test_cells():
 
 def test_each_rule_has_one_row_and_a_table_without_figures_is_left_out():
     settings = Settings(4, seed=3)
-    text = tables({s.name: success(s, settings) for s in SMALL}, {}, settings)
+    text = tables({s.name: success(s, settings) for s in SMALL}, {}, settings, settings)
     rows = [line for line in text.splitlines() if line.startswith("| Agent Rollouts |")]
     assert "| Agent Rollouts | 0.0 | 0.0 | 0.0 |" in rows[0]
     assert "Several metrics" not in text
