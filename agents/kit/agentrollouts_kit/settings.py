@@ -171,42 +171,46 @@ def _require(name: str, value: float, *, low: float, inclusive: bool) -> None:
 
 
 def _check_tools(tools: tuple[str, ...]) -> None:
-    if len(tools) > MAX_TOOLS:
-        raise ValueError(
-            f"at most {MAX_TOOLS} tools can be declared, not {len(tools)}: the others count as {OTHER_TOOL!r}"
-        )
-    for tool in tools:
-        if not tool or tool in (OTHER_TOOL, WITHOUT_TOOL):
-            raise ValueError(
-                f"{tool!r} cannot be declared as a tool: {OTHER_TOOL!r} and {WITHOUT_TOOL!r} have meanings here"
-            )
-    if len(set(tools)) != len(tools):
-        raise ValueError(f"a tool is declared twice in {tools!r}")
+    _check_number("tool", tools, MAX_TOOLS, f"the others count as {OTHER_TOOL!r}")
+    _check_reserved("tool", tools, OTHER_TOOL, WITHOUT_TOOL)
+    _check_once("tool", tools)
 
 
 def _check_scores(scores: tuple[str, ...]) -> None:
-    """A string is a sequence of names too, of one letter each, and hardly what was meant."""
-    if isinstance(scores, str) or not all(isinstance(score, str) and score for score in scores):
-        raise ValueError(f"scores must be a tuple of names that are not empty, not {scores!r}")
-    if len(scores) > MAX_SCORES:
-        raise ValueError(f"at most {MAX_SCORES} scores can be declared, not {len(scores)}: leave some out")
-    if len(set(scores)) != len(scores):
-        raise ValueError(f"a score is declared twice in {scores!r}")
+    _check_names("scores", scores)
+    _check_number("score", scores, MAX_SCORES, "leave some out")
+    _check_once("score", scores)
 
 
 def _check_topics(topics: tuple[str, ...]) -> None:
-    if isinstance(topics, str) or not all(isinstance(topic, str) and topic for topic in topics):
-        raise ValueError(f"topics must be a tuple of names that are not empty, not {topics!r}")
-    if len(topics) > MAX_TOPICS:
-        raise ValueError(
-            f"at most {MAX_TOPICS} topics can be declared, not {len(topics)}: the others count as {OTHER_TOPIC!r}"
-        )
-    if reserved := {OTHER_TOPIC, WITHOUT_TOPIC}.intersection(topics):
-        raise ValueError(
-            f"{min(reserved)!r} cannot be declared as a topic: {OTHER_TOPIC!r} and {WITHOUT_TOPIC!r} have meanings here"
-        )
-    if len(set(topics)) != len(topics):
-        raise ValueError(f"a topic is declared twice in {topics!r}")
+    _check_names("topics", topics)
+    _check_number("topic", topics, MAX_TOPICS, f"the others count as {OTHER_TOPIC!r}")
+    _check_reserved("topic", topics, OTHER_TOPIC, WITHOUT_TOPIC)
+    _check_once("topic", topics)
+
+
+def _check_names(setting: str, names: tuple[str, ...]) -> None:
+    """A string is a sequence of names too, of one letter each, and hardly what was meant."""
+    if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"{setting} must be a tuple of names that are not empty, not {names!r}")
+
+
+def _check_number(kind: str, names: tuple[str, ...], most: int, otherwise: str) -> None:
+    if len(names) > most:
+        raise ValueError(f"at most {most} {kind}s can be declared, not {len(names)}: {otherwise}")
+
+
+def _check_reserved(kind: str, names: tuple[str, ...], other: str, without: str) -> None:
+    for name in names:
+        if not name or name in (other, without):
+            raise ValueError(
+                f"{name!r} cannot be declared as a {kind}: {other!r} and {without!r} have meanings here"
+            )
+
+
+def _check_once(kind: str, names: tuple[str, ...]) -> None:
+    if len(set(names)) != len(names):
+        raise ValueError(f"a {kind} is declared twice in {names!r}")
 
 
 def _check_shadows(settings: Settings) -> None:
@@ -222,6 +226,4 @@ def _check_shadows(settings: Settings) -> None:
                 "shadow_url must be the address by which callers reach this agent, such as http://support.shop, not "
                 f"{url!r}: set AGENT_SHADOW_URL, or AGENT_SHADOW_PERCENT to 0"
             )
-    headers = settings.shadow_headers
-    if isinstance(headers, str) or not all(isinstance(name, str) and name for name in headers):
-        raise ValueError(f"shadow_headers must be a tuple of names that are not empty, not {headers!r}")
+    _check_names("shadow_headers", settings.shadow_headers)
