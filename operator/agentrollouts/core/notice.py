@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 
 from agentrollouts.api.agentroute import Intent
@@ -42,72 +43,70 @@ def attempt_of(status: RolloutStatus) -> int:
 def moved(snapshot: Snapshot, intent: Intent, results: tuple[CheckResult, ...]) -> Notice | None:
     """What a decision that moved traffic tells; None where nobody asked for it. ``snapshot`` is from before it moved."""
     happening = _OF_INTENT.get(intent.action)
-    to = _asked(snapshot, happening) if happening else ()
-    if happening is None or not to:
+    if happening is None or not _asked(snapshot, happening):
         return None
     subject = _subject(snapshot.status, intent)
     # NB: a share may move many times in an attempt, but each move has a moment of its own.
-    suffix = f".{intent.at:%Y%m%dT%H%M%S%f}" if happening == "Advanced" else ""
-    return Notice.model_validate(
-        {
-            "id": f"{snapshot.identity.uid}.{subject['attempt']}.{happening}{suffix}",
-            "happening": happening,
-            "to": to,
-            "at": intent.at,
-            "reason": intent.reason,
-            "message": plain(intent.message, SENTENCE),
-            "share_after": {"Advanced": intent.share, "Promoted": FULL}.get(happening, 0),
-            **subject,
-            **_surroundings(snapshot, subject, results),
-        }
+    suffix = _stamp(intent.at) if happening == "Advanced" else ""
+    after = {"Advanced": intent.share, "Promoted": FULL}.get(happening, 0)
+    told = {"at": intent.at, "reason": intent.reason, "share_after": after, **subject}
+    return _notice(
+        snapshot, happening, suffix, intent.message, told | _surroundings(snapshot, subject, results)
     )
 
 
 def entered(snapshot: Snapshot, decision: Decision, results: tuple[CheckResult, ...]) -> Notice | None:
     """What a state tells that a rollout stays in until somebody does something; None in any other, or where nobody asked."""
     state = _state(snapshot, decision)
-    to = _asked(snapshot, state[0]) if state else ()
-    if state is None or not to:
+    if state is None or not _asked(snapshot, state[0]):
         return None
-    happening, suffix = state
     subject = _present(snapshot)
-    return Notice.model_validate(
-        {
-            "id": f"{snapshot.identity.uid}.{subject['attempt']}.{happening}{suffix}"[:LINE],
-            "happening": happening,
-            "to": to,
-            "at": snapshot.now,
-            "reason": decision.reason,
-            "message": plain(decision.message, SENTENCE),
-            "share_after": subject["share_before"],
-            **subject,
-            **_surroundings(snapshot, subject, results),
-        }
-    )
+    told = {
+        "at": snapshot.now,
+        "reason": decision.reason,
+        "share_after": subject["share_before"],
+        **subject,
+        **_surroundings(snapshot, subject, results),
+    }
+    return _notice(snapshot, *state, decision.message, told)
 
 
 def drifted(snapshot: Snapshot, status: RolloutStatus) -> Notice | None:
     """What the monitor tells when the version that serves begins to behave otherwise; None where it doesn't."""
     before = {drift.signal for drift in snapshot.status.drift}
-    begun = [drift for drift in status.drift if drift.signal not in before]
-    to, stable = _asked(snapshot, "Drifted"), status.stable
-    if not begun or not to or stable is None:
+    begun = [drift.message for drift in status.drift if drift.signal not in before]
+    stable = status.stable
+    if not begun or stable is None or not _asked(snapshot, "Drifted"):
         return None
+    told = {
+        "at": snapshot.now,
+        "reason": "BehaviorDrifted",
+        "share_before": FULL,
+        "share_after": FULL,
+        "attempt": attempt_of(status),
+        **_version(stable),
+        **_stable(stable),
+    }
+    return _notice(snapshot, "Drifted", _stamp(snapshot.now), ". ".join(begun), told)
+
+
+def _notice(
+    snapshot: Snapshot, happening: Happening, suffix: str, message: str, told: Mapping[str, object]
+) -> Notice:
+    """``suffix`` tells it from others of its kind in the same attempt."""
     return Notice.model_validate(
         {
-            "id": f"{snapshot.identity.uid}.{attempt_of(status)}.Drifted.{snapshot.now:%Y%m%dT%H%M%S%f}",
-            "happening": "Drifted",
-            "to": to,
-            "at": snapshot.now,
-            "reason": "BehaviorDrifted",
-            "message": plain(". ".join(drift.message for drift in begun), SENTENCE),
-            "share_before": FULL,
-            "share_after": FULL,
-            "attempt": attempt_of(status),
-            **_version(stable),
-            **_stable(stable),
+            "id": f"{snapshot.identity.uid}.{told['attempt']}.{happening}{suffix}"[:LINE],
+            "happening": happening,
+            "to": _asked(snapshot, happening),
+            "message": plain(message, SENTENCE),
+            **told,
         }
     )
+
+
+def _stamp(moment: datetime) -> str:
+    return f".{moment:%Y%m%dT%H%M%S%f}"
 
 
 def _asked(snapshot: Snapshot, happening: Happening) -> tuple[str, ...]:

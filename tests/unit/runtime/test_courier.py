@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import pytest_asyncio
 
+from agentrollouts.api.notify import Happening
 from agentrollouts.ports import TransientError, Undelivered
 from agentrollouts.runtime.courier import LANES, PATIENCE
 from tests.fakes.stage import Stage, agent_version, rollout
 
-ALL = [
-    "Started",
-    "Advanced",
-    "ApprovalNeeded",
-    "Paused",
-    "Stalled",
-    "RolledBack",
-    "Promoted",
-    "Undone",
-    "Drifted",
-]
+ALL = list(get_args(Happening))
 ANALYSIS = {
     "mode": "threshold",
     "interval": "2s",
