@@ -12,16 +12,12 @@ from pydantic import ConfigDict, Field
 from agentrollouts.api.base import Rule, SpecModel, StatusModel, rules
 from agentrollouts.api.scalars import Duration, Growth, Percent, ShareBps, Text, Time, percent_in_cel
 
-Happening = Literal["refusal", "escalation", "thumbsDown", "regenerate", "takeover"]
+WatchedEvent = Literal["refusal", "escalation", "thumbsDown", "regenerate", "takeover"]
 Signal = Literal[
     "toolMix",
     "topicMix",
     "responseLength",
-    "refusal",
-    "escalation",
-    "thumbsDown",
-    "regenerate",
-    "takeover",
+    WatchedEvent,
 ]
 """What is compared: a mix, a mean, or the rate of an event."""
 

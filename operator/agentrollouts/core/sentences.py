@@ -11,10 +11,11 @@ from agentrollouts.core.sequential import capped
 from agentrollouts.core.sequential.capped import CappedCost
 from agentrollouts.core.sequential.confidence import Confidence
 from agentrollouts.core.sequential.cost import Cost
-from agentrollouts.core.sequential.latency import ENOUGH, Latency, edges
+from agentrollouts.core.sequential.latency import Latency, edges
 from agentrollouts.core.sequential.limit import Limit
 from agentrollouts.core.sequential.measure import Block, Course
 from agentrollouts.core.sequential.mix import Mix, distance
+from agentrollouts.core.sequential.remembered import ENOUGH
 from agentrollouts.core.sequential.shorter import Shorter
 from agentrollouts.core.sequential.trial import Sides
 
@@ -81,7 +82,7 @@ def _dearer(what: str, new: Block, old: Block) -> str:
 def _dearer_in_dollars(what: str, new: Block, old: Block, course: Course) -> str:
     cap = capped.settled(course)
     if cap is None:
-        return _unsettled("cost", course, capped.ENOUGH)
+        return _unsettled("cost", course)
     mean, usual = (_mean(capped.narrowed(side, cap)) for side in (new, old))
     part = (
         f"${_figures(mean * float(cap))} a task against ${_figures(usual * float(cap))}, each cut at ${cap}"
@@ -93,15 +94,15 @@ def _change(mean: float, usual: float) -> str:
     return f"{_signed((mean / usual - 1.0) * 100)}%" if usual > 0.0 else "the old version has none"
 
 
-def _unsettled(what: str, course: Course, enough: float) -> str:
-    known = min(course.memory["n"], enough)
-    return f"{what} can be judged from {enough:.0f} sessions of the old version on, {known:.0f} are known"
+def _unsettled(what: str, course: Course) -> str:
+    known = min(course.memory["n"], ENOUGH)
+    return f"{what} can be judged from {ENOUGH:.0f} sessions of the old version on, {known:.0f} are known"
 
 
 def _slower(new: Block, old: Block, course: Course) -> str:
     """The edge with the largest excess over what is tolerated there."""
     if not course.fixed:
-        return _unsettled("latency", course, ENOUGH)
+        return _unsettled("latency", course)
     excess = {
         edge: (_above(new, edge) - _above(old, edge)) - course.fixed[edge]
         for edge in edges(course.fixed)

@@ -49,17 +49,23 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Sums by the value of a label: the edges of a histogram, the names of tools."""
+class _Parts:
+    """Units, and sums over them by the value of a label."""
 
     n: CounterQuery
     parts: CounterQuery
-    needs = ""
 
     @property
     def series(self) -> tuple[Series, ...]:
         """What it reads."""
         return ((self.n, ""), (self.parts, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Spread(_Parts):
+    """Sums by the value of a label: the edges of a histogram, the names of tools."""
+
+    needs = ""
 
     def read(self, index: Index) -> Block | None:
         """The sums; None where a counter isn't reported."""
@@ -68,22 +74,15 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Reaching:
+class Reaching(_Parts):
     """A histogram that has an edge at or beyond so many seconds; one that ends before it can't tell what is slower."""
 
-    n: CounterQuery
-    parts: CounterQuery
     seconds: float
 
     @property
     def needs(self) -> str:
         """What a histogram lacks that ends before it."""
         return f"with an edge at {self.seconds:g} s or above"
-
-    @property
-    def series(self) -> tuple[Series, ...]:
-        """What it reads."""
-        return ((self.n, ""), (self.parts, ""))
 
     def read(self, index: Index) -> Block | None:
         """The sums; None where a counter isn't reported, or has no such edge."""
@@ -119,21 +118,14 @@ class Capped:
 
 
 @dataclass(frozen=True, slots=True)
-class Above:
+class Above(_Parts):
     """The part of the tasks above the first edge of a histogram at or beyond so many seconds.
 
     Where no edge lies there, above the last one: what may be above the limit is taken to be, as in threshold mode.
     """
 
-    n: CounterQuery
-    parts: CounterQuery
     seconds: float
     needs = "with a finite edge"
-
-    @property
-    def series(self) -> tuple[Series, ...]:
-        """What it reads."""
-        return ((self.n, ""), (self.parts, ""))
 
     def read(self, index: Index) -> Block | None:
         """The sums; None where a counter isn't reported, or has no finite edge."""

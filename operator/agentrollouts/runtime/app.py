@@ -237,7 +237,7 @@ class Work:
         await _cancelled([*tasks, *([holding] if holding else [])])
         await self.operator.counsel.close()
         await self.operator.monitor.close()
-        await self.operator.ticker.evidence.asking.close()
+        await self.operator.ticker.evidence.close()
         await self.operator.courier.close()
         self.operator.telemetry.leader.set(0)
         if self.lease is not None:

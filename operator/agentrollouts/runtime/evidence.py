@@ -100,6 +100,10 @@ class EvidenceBook:
         self._subjects.pop(place, None)
         self.asking.forget(place)
 
+    async def close(self) -> None:
+        """Stop waiting for answers to users' own queries."""
+        await self.asking.close()
+
     async def measured(
         self, place: Place, spec: RolloutSpec, status: RolloutStatus, *, now: datetime
     ) -> Evidence | Unavailable:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from agentrollouts.api.check_kinds import tolerated
 from agentrollouts.api.session_kinds import LlmCallsSpec
-from agentrollouts.core.checks.means import Mean, surely_above
+from agentrollouts.core.checks.means import Mean, mean_of, surely_above
 from agentrollouts.core.checks.result import (
     CheckInput,
     CheckResult,
@@ -56,6 +56,4 @@ def judge(spec: LlmCallsSpec, given: CheckInput) -> CheckResult:
 
 
 def _mean(totals: Totals, n: float) -> Mean:
-    return Mean.of(
-        n, sum_of(totals, SESSION_LLM_CALLS.metric), sum_of(totals, SESSION_LLM_CALLS_SQUARES.metric)
-    )
+    return mean_of(totals, n, SESSION_LLM_CALLS, SESSION_LLM_CALLS_SQUARES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
+from agentrollouts.core.evidence import CounterQuery, Totals, sum_of
 from agentrollouts.core.statistics import Z
 
 
@@ -23,6 +24,11 @@ class Mean:
         # NB: rounding can make the difference of two sums a hair negative.
         variance = max(0.0, squares / n - value * value)
         return cls(n, value, sqrt(variance / n))
+
+
+def mean_of(totals: Totals, n: float, total: CounterQuery, squares: CounterQuery, *values: str) -> Mean:
+    """Over ``n`` sessions, by the counters of the sum and of the squares; of the named label values only if any are named."""
+    return Mean.of(n, sum_of(totals, total.metric, *values), sum_of(totals, squares.metric, *values))
 
 
 def surely_above(first: Mean, second: Mean, *, factor: float = 1.0, shift: float = 0.0) -> bool:

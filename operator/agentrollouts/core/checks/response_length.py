@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from agentrollouts.api.check_kinds import tolerated
 from agentrollouts.api.session_kinds import ResponseLengthSpec
-from agentrollouts.core.checks.means import Mean, surely_above
+from agentrollouts.core.checks.means import Mean, mean_of, surely_above
 from agentrollouts.core.checks.result import (
     CheckInput,
     CheckResult,
@@ -65,4 +65,4 @@ def _surely_apart(ours: Mean, theirs: Mean, tolerance: float) -> bool:
 
 
 def _mean(totals: Totals, n: float) -> Mean:
-    return Mean.of(n, sum_of(totals, SESSION_LENGTH.metric), sum_of(totals, SESSION_LENGTH_SQUARES.metric))
+    return mean_of(totals, n, SESSION_LENGTH, SESSION_LENGTH_SQUARES)

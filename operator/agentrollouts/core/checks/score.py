@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentrollouts.api.check_kinds import tolerated
 from agentrollouts.api.session_kinds import ScoreSpec
-from agentrollouts.core.checks.means import Mean, surely_above
+from agentrollouts.core.checks.means import Mean, mean_of, surely_above
 from agentrollouts.core.checks.result import (
     CheckInput,
     CheckResult,
@@ -79,8 +79,4 @@ def _sessions(totals: Totals, spec: ScoreSpec) -> float:
 
 
 def _mean(totals: Totals, spec: ScoreSpec, n: float) -> Mean:
-    return Mean.of(
-        n,
-        sum_of(totals, SCORE_SUMS.metric, spec.name),
-        sum_of(totals, SCORE_SQUARES.metric, spec.name),
-    )
+    return mean_of(totals, n, SCORE_SUMS, SCORE_SQUARES, spec.name)

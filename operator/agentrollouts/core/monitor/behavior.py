@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
-from agentrollouts.api.monitor import Happening, LengthProfile, ProfileStatus
+from agentrollouts.api.monitor import LengthProfile, ProfileStatus, WatchedEvent
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core import counters
 from agentrollouts.core.checks.events import SOURCES
@@ -28,7 +28,7 @@ READ: tuple[CounterQuery, ...] = (
     counters.SESSION_LENGTH_SQUARES,
 )
 """Every counter that is compared. All come in one bundle."""
-EVENTS: tuple[Happening, ...] = ("refusal", "escalation", "thumbsDown", "regenerate", "takeover")
+EVENTS: tuple[WatchedEvent, ...] = get_args(WatchedEvent)
 COHORTS = ("candidate", "stable", "control", "")
 """Calls past the router count for nobody: who tries an agent out isn't its user."""
 TOOLS, TOPICS = 64, 32
@@ -48,7 +48,7 @@ class Behavior(NamedTuple):
     topics: Mix | None
     length: Units | None
     """Over the sessions that have an answer."""
-    rates: Mapping[Happening, float]
+    rates: Mapping[WatchedEvent, float]
 
 
 def behavior_in(evidence: Evidence, version: str, *, recent: bool = False) -> Behavior | None:

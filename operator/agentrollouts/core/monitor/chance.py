@@ -23,11 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import log, sqrt
+from typing import get_args
+
+from agentrollouts.api.monitor import Signal
 
 ALPHA = 0.01
 """The chance of any false alarm in :data:`LOOKS` looks."""
 LOOKS = 10_000
-SIGNALS = 8
+SIGNALS = len(get_args(Signal))
 DOUBT = log(2 * SIGNALS * LOOKS / ALPHA)
 """Minus the logarithm of the chance that one look at one signal in one direction errs."""
 

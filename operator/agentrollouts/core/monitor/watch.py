@@ -135,10 +135,12 @@ def _joined(findings: list[Finding]) -> str:
 
 def _told(snapshot: Snapshot, status: RolloutStatus, look: Look | None) -> RolloutStatus:
     """With the condition. Before anything is known there is none, so a version that reports nothing never looks watched."""
-    others = tuple(item for item in status.conditions if item.type != CONDITION)
     mine = _condition(snapshot, status, look)
+    if mine is _present(status.conditions):
+        return status
+    others = tuple(item for item in status.conditions if item.type != CONDITION)
     conditions = others if mine is None else (*others, mine)
-    return status if conditions == status.conditions else status.model_copy(update={"conditions": conditions})
+    return status.model_copy(update={"conditions": conditions})
 
 
 def _condition(snapshot: Snapshot, status: RolloutStatus, look: Look | None) -> Condition | None:

@@ -11,15 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agentrollouts.core.sequential.cost import Cost
-from agentrollouts.core.sequential.measure import Block, Course, Sums
-from agentrollouts.core.sequential.remembered import faded, remembered
+from agentrollouts.core.sequential.measure import Block, Course, Sums, both
+from agentrollouts.core.sequential.remembered import ENOUGH, faded, remembered
 
 TOTAL, SQUARES = "total ", "squares "
 """What stands in front of a cap in the names of the sums."""
 FITS = 0.35
 """The largest mean, as a part of the cap, that leaves room to see a version that costs twice as much."""
-ENOUGH = 30.0
-"""Sessions of the old version from which the cap is settled. Until then cost says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,7 @@ def _known(memory: Sums, candidate: Block, old: Block) -> Sums:
     """With one more block. The first one that costs anything begins anew with both sides: that tells which cap would fit."""
     if not _free(memory):
         return faded(memory, candidate.n + old.n, old)
-    n, sums = candidate.n + old.n, dict(old.sums)
-    for name, amount in candidate.sums.items():
-        sums[name] = sums.get(name, 0.0) + amount
+    n, sums = both(old, candidate)
     return faded(memory, n, old) if _free(sums) else remembered({"n": 0.0}, n, sums)
 
 

@@ -14,7 +14,7 @@ from math import inf, log, log1p
 
 from agentrollouts.core.sequential.events import stepped
 from agentrollouts.core.sequential.measure import Block, Course, Sums
-from agentrollouts.core.sequential.remembered import faded, remembered, smoothed
+from agentrollouts.core.sequential.remembered import ENOUGH, faded, remembered, smoothed
 from agentrollouts.core.sequential.units import Units
 
 RISES = (0.02, 0.04, 0.08, 0.15, 0.30, 0.50)
@@ -22,8 +22,6 @@ RISES = (0.02, 0.04, 0.08, 0.15, 0.30, 0.50)
 WEIGHTS = (0.25, 0.25, 0.20, 0.15, 0.10, 0.05)
 SLOWEST, FASTEST = 0.02, 0.80
 """An edge speaks if so much of the old version's latency lies above it, at least and at most."""
-ENOUGH = 30.0
-"""Sessions of the old version from which the margins are settled. Until then latency says nothing."""
 LEAST = 0.005
 """The smallest margin of an edge."""
 NEWS, MUCH_NEWS = 0.01, 0.05

@@ -20,6 +20,14 @@ class Block(NamedTuple):
     sums: Sums
 
 
+def both(one: Block, other: Block) -> Block:
+    """Two sides' units together."""
+    sums = dict(one.sums)
+    for name, amount in other.sums.items():
+        sums[name] = sums.get(name, 0.0) + amount
+    return Block(one.n + other.n, sums)
+
+
 class Course(NamedTuple):
     """A test between two blocks; all of it, so that it goes on from the status where it stood."""
 

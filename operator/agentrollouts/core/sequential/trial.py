@@ -18,7 +18,7 @@ from agentrollouts.core.sequential.confidence import Confidence
 from agentrollouts.core.sequential.evalue import Pair, log_larger
 from agentrollouts.core.sequential.grid import near, near_part
 from agentrollouts.core.sequential.limit import Limit
-from agentrollouts.core.sequential.measure import Block, Course, Measure
+from agentrollouts.core.sequential.measure import Block, Course, Measure, both
 from agentrollouts.core.sequential.memory import Memory
 from agentrollouts.core.sequential.split import Split
 from agentrollouts.core.sequential.success import Success, dropping, units
@@ -73,7 +73,7 @@ class Sides(NamedTuple):
     @property
     def old(self) -> Block:
         """The old version's, wherever it served."""
-        return _both(self.control, self.stable)
+        return both(self.control, self.stable)
 
 
 class Trial(NamedTuple):
@@ -231,10 +231,3 @@ def _shrunk(gained: Block) -> bool:
 def _torn(gained: Block) -> bool:
     """Whether fractions sum to more than their units."""
     return bool(gained.sums) and max(gained.sums.values()) > gained.n + ROUNDING * max(1.0, gained.n)
-
-
-def _both(one: Block, other: Block) -> Block:
-    both = dict(one.sums)
-    for name, amount in other.sums.items():
-        both[name] = both.get(name, 0.0) + amount
-    return Block(one.n + other.n, both)
