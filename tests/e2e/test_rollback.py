@@ -5,9 +5,11 @@ from __future__ import annotations
 from agent_load import misanswered, routing_errors, started_after
 from tests.e2e.conftest import MakeSpace
 from tests.e2e.moves import unexplained_moves
-from tests.e2e.space import Space, poll
+from tests.e2e.space import ANALYSIS, Space, poll
 
-STREAMS = ("--sse", "0.25", "--ws", "0.15", "--sse-chunks", "20", "--sse-interval", "0.05")
+STREAMS = ("--sse", "0.3", "--ws", "0.3", "--sse-chunks", "20", "--sse-interval", "0.05")
+PATIENT = {**ANALYSIS, "minimumSessions": 80}
+"""So many sessions that each kind of request is among them: none of a kind has a chance of 0.7^80."""
 DEADLINE = 8
 WORSE, SLOW = "2.1.0", "2.2.0"
 
@@ -24,7 +26,7 @@ def _gone(space: Space, deployment: str, *, seconds: float) -> None:
 def test_a_rollback_is_a_flip(make_space: MakeSpace) -> None:
     space = make_space("e2e-rollback")
     policy = {"warmFor": "30m", "deadline": f"{DEADLINE}s", "sessions": "drain", "coolDown": "0s"}
-    space.first(rollback=policy)
+    space.first(rollback=policy, analysis=PATIENT)
     space.users(*STREAMS)
 
     space.propose(WORSE)
@@ -33,7 +35,7 @@ def test_a_rollback_is_a_flip(make_space: MakeSpace) -> None:
     _gone(space, "support-2-1-0", seconds=DEADLINE + 15)
 
     space.propose(SLOW, rollback={**policy, "sessions": "evict"})
-    space.met(SLOW)
+    space.met(SLOW, requests=80)
     space.request("abort", "enough")
     status = space.until("the abort", lambda s: (s.get("rejected") or {}).get("version") == SLOW)
     assert status["rejected"]["reason"] == "Aborted"
@@ -45,10 +47,10 @@ def test_a_rollback_is_a_flip(make_space: MakeSpace) -> None:
         decided = space.history.decided("Rollback", version)
         assert decided is not None
         assert any(row.version == version for row in ledger.rows()), f"{version} had no traffic at all"
+        assert {row.mode for row in ledger.rows() if row.version == version} == {"http", "sse", "ws"}
         assert not started_after(ledger, version, decided + 1)
         # Streams and sockets that were open finish their answers, under drain and evict alike.
         assert all(row.done <= decided + DEADLINE for row in ledger.rows() if row.version == version)
-    assert {row.mode for row in ledger.rows() if row.version == WORSE} == {"http", "sse", "ws"}
     assert not routing_errors(ledger)
     assert not misanswered(ledger)
     assert not unexplained_moves(ledger, space.history.changes)
