@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agentrollouts.core.sequential.evalue import KNOWN, Bet, Line, Pair, good_line, log_larger, worse_line
+from agentrollouts.core.sequential.evalue import (
+    KNOWN,
+    Bet,
+    Line,
+    Mass,
+    Pair,
+    good_line,
+    log_larger,
+    worse_line,
+)
 from agentrollouts.core.sequential.grid import near
 from agentrollouts.core.sequential.measure import Block, Course
 from agentrollouts.core.sequential.remembered import faded, rate, remembered
@@ -66,11 +75,21 @@ def stepped(
     weights: tuple[float, ...] = WEIGHTS,
 ) -> tuple[Wealth, Wealth]:
     """Wealth (against, in favour) after a block; ``q`` is how often it happened before, ``sides`` are units without it."""
-    pair, q = Pair.of(*sides), near(q)
-    rising = _rising(q, tolerance, pair.sizes, rises)
-    worse = [log_larger(line, pair.bad, pair.old_good) for line in rising]
-    good = [log_larger(_promoting(q, margin, pair.sizes), pair.good, pair.old_bad)] if wealth[1] else []
+    pair = Pair.of(*sides)
+    worse = rising_logs(q, (pair.bad, pair.old_good), pair.sizes, tolerance, rises)
+    good = [log_larger(_promoting(near(q), margin, pair.sizes), pair.good, pair.old_bad)] if wealth[1] else []
     return laid(wealth[0], block, weights, worse), grown(wealth[1], good)
+
+
+def rising_logs(
+    q: float, masses: tuple[Mass, Mass], sizes: float, tolerance: float, rises: tuple[float, ...]
+) -> list[float]:
+    """Logarithms of the e-values against "at most ``tolerance`` more often", one for each rise beyond it.
+
+    ``masses`` are the candidate's units with it and the old version's without, ``sizes`` as in ``Pair``.
+    """
+    bad, old_good = masses
+    return [log_larger(line, bad, old_good) for line in _rising(near(q), tolerance, sizes, rises)]
 
 
 @lru_cache(maxsize=KNOWN)

@@ -17,9 +17,9 @@ from agentrollouts.core.sequential.measure import Block, Course, Sums
 from agentrollouts.core.sequential.remembered import ENOUGH, faded, remembered, smoothed
 from agentrollouts.core.sequential.units import Units
 
-RISES = (0.02, 0.04, 0.08, 0.15, 0.30, 0.50)
+RISES = (0.02, 0.06, 0.16, 0.40)
 """How much more may lie above an edge, beyond its margin: one bet each."""
-WEIGHTS = (0.25, 0.25, 0.20, 0.15, 0.10, 0.05)
+WEIGHTS = (0.33, 0.28, 0.22, 0.17)
 SLOWEST, FASTEST = 0.02, 0.80
 """An edge speaks if so much of the old version's latency lies above it, at least and at most."""
 LEAST = 0.005

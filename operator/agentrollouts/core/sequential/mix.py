@@ -1,30 +1,46 @@
 """The mix of tools: the fraction of a session's calls that went to each. A name that is new counts like any other.
 
 The total variation distance of two mixes is the largest difference over all sets of names, so "at most a tolerance apart"
-bounds each set, and one well chosen set is tested: the names the candidate used more often in earlier blocks, and every
-name that nobody had used before this block.
+bounds each set, and a few well chosen sets are tested. One holds the names the candidate used more often in earlier blocks,
+and every name that nobody had used before this block; it has to be learnt. The others are known before the rollout: the names
+that nobody had used until then, and all names but one of the most used, for that one may vanish.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from math import log
 
-from agentrollouts.core.sequential.events import stepped
+from agentrollouts.core.sequential.evalue import Mass
+from agentrollouts.core.sequential.events import rising_logs
+from agentrollouts.core.sequential.grid import near_ratio
 from agentrollouts.core.sequential.measure import Block, Course, Sums
 from agentrollouts.core.sequential.memory import kept
-from agentrollouts.core.sequential.remembered import DOUBT, faded, remembered, smoothed
+from agentrollouts.core.sequential.remembered import DOUBT, ENOUGH, faded, remembered, smoothed
 from agentrollouts.core.sequential.units import Units
+from agentrollouts.core.sequential.wealth import FIRST, LATER, Wealth, grown, laid
 
-RISES = (0.02, 0.04, 0.08, 0.15, 0.30, 0.60)
+RISES = (0.03, 0.08, 0.20, 0.50)
 """How much further apart than the tolerance the mixes might be: one bet each."""
-WEIGHTS = (0.10, 0.15, 0.20, 0.25, 0.20, 0.10)
+WEIGHTS = (0.20, 0.30, 0.35, 0.15)
 SHRINKING = 3.0
 """Units by which the candidate's mix is drawn to the old version's, so that a first session doesn't choose the set."""
 LEARNING = 6.0
 """Units of the candidate before the first bet."""
+MISSED = 6
+"""Names at most that would be missed: the most used ones."""
+STAKE = FIRST + LATER
+"""What is laid at the start on sets that needn't be learnt."""
+WHOLLY = (1.0,)
+"""How much more often the other names are used when one has vanished: they are all there is."""
+ONLY_KNOWN, WOULD_BE_MISSED = 0.0, 1.0
+"""What is noted of each name that was used before the rollout."""
 OLD, NEW, NEW_UNITS = "=", "+", "m"
 """What each side's names are marked with in the memory, so that a tool may have any name, and the candidate's units."""
+
+
+Sides = tuple[Block, Block]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +50,70 @@ class Mix:
     tolerance: float = 0.05
 
     def begun(self, history: Block) -> Course:
-        """The mix before."""
-        return Course(
+        """The mix before. A third of the stake goes to each: what is learnt, what vanished, what is new."""
+        course = Course(
             against=((0.0,) * len(RISES),),
             memory=remembered({"n": 0.0, NEW_UNITS: 0.0}, history.n, _marked(OLD, history.sums)),
         )
+        if history.n < ENOUGH:
+            return course
+        missed = _missed(history, self.tolerance)
+        vanished = (STAKE / len(missed),) * len(missed) if missed else ()
+        new = tuple([STAKE * weight for weight in WEIGHTS])
+        fixed = dict.fromkeys(sorted(history.sums), ONLY_KNOWN) | dict.fromkeys(missed, WOULD_BE_MISSED)
+        return course._replace(against=(*course.against, vanished, new), fixed=fixed)
 
     def folded(self, course: Course, candidate: Block, old: Block) -> Course:
-        """The set comes from the blocks before this one."""
-        memory, after = course.memory, _after(course.memory, candidate, old)
-        more, known = _used_more(memory, self.tolerance), _names(memory)
+        """The sets come from the blocks before this one, or from before the rollout."""
+        sides = candidate, old
+        learnt, *known = course.against
+        blocks, learnt = self._learnt(course.blocks, learnt, course.memory, sides)
+        if known:
+            vanished, new = known
+            known = [self._vanished(course, vanished, sides), self._new(course, new, sides)]
+        return course._replace(
+            blocks=blocks, against=(learnt, *known), memory=_after(course.memory, candidate, old)
+        )
+
+    def _learnt(self, blocks: int, held: Wealth, memory: Sums, sides: Sides) -> tuple[int, Wealth]:
+        """Blocks with a bet, and the wealth of the bets that the names used more so far go on being used more."""
+        more = _used_more(memory, self.tolerance)
         if memory[NEW_UNITS] < LEARNING or not more:
-            return course._replace(memory=after)
-        chosen = frozenset(more)
-        q = smoothed(sum([memory.get(OLD + name, 0.0) for name in more]), memory["n"])
-        sides = tuple(
-            Units.counted(
-                side.n,
-                side.n
-                - sum([part for name, part in side.sums.items() if name in chosen or name not in known]),
-            )
-            for side in (candidate, old)
+            return blocks, held
+        often = smoothed(sum([memory.get(OLD + name, 0.0) for name in more]), memory["n"])
+        usual = _names(memory).difference(more)
+        won = self._logs(often, sides, [_others(usual, side) for side in sides], RISES)
+        return blocks + 1, laid(held, blocks + 1, WEIGHTS, won)
+
+    def _vanished(self, course: Course, held: Wealth, sides: Sides) -> Wealth:
+        """The wealth of the bets that a name vanished, one for each that would be missed."""
+        memory = course.memory
+        won: list[float] = []
+        used = [sum(side.sums.values()) for side in sides]
+        for name, kind in course.fixed.items():
+            if kind == WOULD_BE_MISSED:
+                often = 1.0 - smoothed(memory[OLD + name], memory["n"])
+                others = [every - side.sums.get(name, 0.0) for every, side in zip(used, sides, strict=True)]
+                won += self._logs(often, sides, others, WHOLLY)
+        return grown(held, won)
+
+    def _new(self, course: Course, held: Wealth, sides: Sides) -> Wealth:
+        """The wealth of the bets on names that nobody had used before the rollout."""
+        memory, known = course.memory, course.fixed
+        new = [part for name, part in memory.items() if name[0] == OLD and name[1:] not in known]
+        amounts = [_others(known, side) for side in sides]
+        return grown(held, self._logs(smoothed(sum(new), memory["n"]), sides, amounts, RISES))
+
+    def _logs(
+        self, often: float, sides: Sides, others: Sequence[float], rises: tuple[float, ...]
+    ) -> list[float]:
+        """Of bets that a set of names is used more, to which ``others`` of each side's units went; ``often`` by the old."""
+        candidate, old = sides
+        masses = (
+            Mass.of(Units.counted(candidate.n, others[0])),
+            Mass.of(Units.counted(old.n, old.n - others[1])),
         )
-        against, _ = stepped(
-            (course.against[0], ()),
-            course.blocks + 1,
-            q,
-            (sides[0], sides[1]),
-            tolerance=self.tolerance,
-            margin=0.0,
-            rises=RISES,
-            weights=WEIGHTS,
-        )
-        return Course(blocks=course.blocks + 1, against=(against,), memory=after)
+        return rising_logs(often, masses, near_ratio(candidate.n / old.n), self.tolerance, rises)
 
 
 def distance(first: Sums, second: Sums, units: tuple[float, float]) -> float:
@@ -75,6 +122,17 @@ def distance(first: Sums, second: Sums, units: tuple[float, float]) -> float:
     return 0.5 * sum(
         abs(first.get(name, 0.0) / one - second.get(name, 0.0) / other) for name in sorted({*first, *second})
     )
+
+
+def _missed(history: Block, tolerance: float) -> tuple[str, ...]:
+    """Names used so much more than the tolerance that they would be missed, the most used first."""
+    used = sorted((-amount, name) for name, amount in history.sums.items())[:MISSED]
+    return tuple([name for less, name in used if -less > 2.0 * tolerance * history.n])
+
+
+def _others(usual: Container[str], side: Block) -> float:
+    """A side's units by the part that went to other names than the usual ones."""
+    return sum([part for name, part in side.sums.items() if name not in usual])
 
 
 def _names(memory: Sums) -> frozenset[str]:
