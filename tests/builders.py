@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agentrollouts.api.agentversion import Lineage
-from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.analysis import run_checks
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Decision

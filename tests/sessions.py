@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from agentrollouts.api.rollout import TrialStatus
+from agentrollouts.api.rollout_status import TrialStatus
 from agentrollouts.core.decision import Decision
 from agentrollouts.core.evidence import Arm, Cell, Evidence, Totals
 from agentrollouts.core.plan import Plan

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agentrollouts.api.advisor import AdviceStatus, AdvisorUsage
 from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
-from agentrollouts.api.rollout import CandidateStatus, HandledStatus, RolloutStatus, StableStatus
+from agentrollouts.api.rollout_status import CandidateStatus, HandledStatus, RolloutStatus, StableStatus
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core.advice import recorded, wanted, weigh
 from agentrollouts.core.analysis import run_checks

@@ -8,7 +8,8 @@ from agentrollouts.api.agentroute import AgentRouteSpec
 from agentrollouts.api.agentversion import AgentVersionSpec, AgentVersionStatus
 from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
 from agentrollouts.api.base import Rule, SpecModel, StatusModel
-from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import RolloutStatus
 
 
 @dataclass(frozen=True, slots=True)

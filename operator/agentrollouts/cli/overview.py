@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agentrollouts.api.approvalgate import ApprovalGateStatus
-from agentrollouts.api.rollout import CandidateStatus, RolloutStatus, ShareStatus
+from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus, ShareStatus
 from agentrollouts.api.scalars import format_duration
 from agentrollouts.api.strategy import Strategy
 from agentrollouts.cli.words import (

@@ -13,7 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.cli.errors import CommandError
 from agentrollouts.cli.listing import history_table, rollouts_table
 from agentrollouts.cli.options import Agent, Context, Kubeconfig, Namespace, NoColor, Output

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.api.scalars import format_time
 from agentrollouts.cli.errors import CommandError
 from agentrollouts.cli.options import Agent, Context, Kubeconfig, Namespace

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import typer
 
-from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.cli.errors import CommandError
 from agentrollouts.cli.lint import sentence, text_of
 from agentrollouts.cli.manifests import lint_text, objects

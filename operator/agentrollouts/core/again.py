@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.api.scalars import format_duration
 from agentrollouts.core.decision import Complete, Hold
 from agentrollouts.core.snapshot import Snapshot, VersionView

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core import tuning
 from agentrollouts.core.again import cool_until
 from agentrollouts.core.breakers import run_breakers

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal, assert_never
 
 from agentrollouts.api.conditions import Condition
-from agentrollouts.api.rollout import RolloutPhase
+from agentrollouts.api.rollout_status import RolloutPhase
 from agentrollouts.core.decision import (
     Advance,
     AwaitApproval,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agentrollouts.api.rollout import StableStatus
+from agentrollouts.api.rollout_status import StableStatus
 from agentrollouts.core import rails, tuning
 from agentrollouts.core.again import barred, cooling
 from agentrollouts.core.checks import CheckResult

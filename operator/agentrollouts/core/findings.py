@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentrollouts.api.findings import BreakerStatus, CheckStatus
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.breakers import run_breakers
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Decision, Start, Withdraw, is_urgent

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from agentrollouts.api.agentroute import Intent
 from agentrollouts.api.notify import FINDINGS, PARTS, SENTENCE, FindingStatus, Happening
 from agentrollouts.api.notify import NoticeStatus as Notice
-from agentrollouts.api.rollout import CandidateStatus, RolloutStatus, StableStatus
+from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus, StableStatus
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core.breakers import run_breakers
 from agentrollouts.core.checks import CheckResult, Verdict

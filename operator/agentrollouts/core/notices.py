@@ -17,7 +17,7 @@ from agentrollouts.api.agentroute import Intent
 from agentrollouts.api.notify import TOLD, WAITING, Happening
 from agentrollouts.api.notify import NoticesStatus as Notices
 from agentrollouts.api.notify import NoticeStatus as Notice
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Decision
 from agentrollouts.core.notice import attempt_of, drifted, entered, moved

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from agentrollouts.api.agentroute import AgentRouteSpec
 from agentrollouts.api.agentversion import AgentVersionStatus
 from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,7 @@ from pydantic import BaseModel
 
 from agentrollouts.api.agentroute import AgentRouteSpec, Intent
 from agentrollouts.api.approvalgate import ApprovalRecord
-from agentrollouts.api.rollout import (
-    CandidateStatus,
-    DecisionStatus,
-    HandledStatus,
-    RolloutStatus,
-)
+from agentrollouts.api.rollout_status import CandidateStatus, DecisionStatus, HandledStatus, RolloutStatus
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core import advice, own_failures, rails
 from agentrollouts.core.attention import requeue_after

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from agentrollouts.api.rollout import CandidateStatus
+from agentrollouts.api.rollout_status import CandidateStatus
 from agentrollouts.api.scalars import FULL, format_duration, format_percent
 from agentrollouts.core import quality_gate, rails, tuning
 from agentrollouts.core.analysis import sample_metric

@@ -9,7 +9,8 @@ from typing import assert_never
 
 from agentrollouts.api.agentroute import AgentRouteSpec
 from agentrollouts.api.agentversion import VersionPhase
-from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import RolloutStatus
 
 
 class Role(Enum):

@@ -11,12 +11,12 @@ from typing import Literal
 
 from agentrollouts.api.agentroute import AgentRouteSpec, Intent
 from agentrollouts.api.approvalgate import ApprovalRecord
-from agentrollouts.api.rollout import (
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import (
     CandidateStatus,
     HistoryEntry,
     PreviousStatus,
     RejectedStatus,
-    RolloutSpec,
     RolloutStatus,
     ShareStatus,
     StableStatus,

@@ -9,7 +9,8 @@ from datetime import datetime
 from agentrollouts.api.agentroute import AgentRouteSpec
 from agentrollouts.api.agentversion import Lineage
 from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
-from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.evidence import Evidence, Unavailable
 from agentrollouts.core.opinion import Answer
 

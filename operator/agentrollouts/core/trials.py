@@ -9,7 +9,8 @@ from datetime import timedelta
 from math import exp
 from types import MappingProxyType
 
-from agentrollouts.api.rollout import RolloutSpec, TrialStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import TrialStatus
 from agentrollouts.core.checks import active_checks
 from agentrollouts.core.counters import ASSIGNED
 from agentrollouts.core.criteria import Rule, rules

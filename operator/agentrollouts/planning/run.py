@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 from agentrollouts.api.analysis import Analysis
 from agentrollouts.api.approvalgate import ApprovalGateStatus
-from agentrollouts.api.rollout import RolloutSpec, RolloutStatus, StableStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import RolloutStatus, StableStatus
 from agentrollouts.core.analysis import queries, run_checks
 from agentrollouts.core.asked import own_queries
 from agentrollouts.core.checks import CheckResult, active_checks

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from agentrollouts.api.notify import NoticeStatus, NotifierSpec
-from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.ports import Cluster, Delivered, Key, Notice, Notifier, Undelivered
 from agentrollouts.runtime.execute import reference
 from agentrollouts.runtime.scheduler import Timing

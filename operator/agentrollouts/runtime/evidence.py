@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from agentrollouts.api.rollout import CandidateStatus, RolloutSpec, RolloutStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus
 from agentrollouts.core.evidence import Accumulator, CounterQuery, Evidence, Series, Unavailable
 from agentrollouts.core.sequential.trial import Trial
 from agentrollouts.core.trials import Terms, advanced, resumed

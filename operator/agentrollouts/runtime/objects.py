@@ -10,7 +10,7 @@ from typing import Any, Literal
 from agentrollouts.api.agentroute import AgentRouteSpec
 from agentrollouts.api.agentversion import AgentVersionStatus
 from agentrollouts.api.approvalgate import ApprovalGateStatus
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.snapshot import Workload
 from agentrollouts.ports import Key

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.decide import asked
 from agentrollouts.core.evidence import Unavailable
 from agentrollouts.core.gate_plan import gate_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.api.scalars import FULL
 
 SETTLING = timedelta(minutes=1)

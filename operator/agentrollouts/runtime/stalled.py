@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from agentrollouts.api.conditions import Condition
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.conditions import condition
 from agentrollouts.core.plan import PatchRolloutStatus, Plan
 

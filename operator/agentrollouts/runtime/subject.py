@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from agentrollouts.api.rollout import CandidateStatus, RolloutSpec
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import CandidateStatus
 from agentrollouts.core.analysis import queries
 from agentrollouts.core.evidence import Accumulator, CounterQuery, Series
 from agentrollouts.core.trials import Terms, terms_of

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from agentrollouts.api.agentroute import AgentRouteSpec
 from agentrollouts.api.agentversion import AgentVersionSpec, AgentVersionStatus
 from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
-from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.snapshot import GateView, Requests
 from agentrollouts.release.digest import digest_of, parts_of
 

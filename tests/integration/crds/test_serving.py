@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agentrollouts.api.monitor import DriftStatus
-from agentrollouts.api.rollout import RolloutStatus, StableStatus
+from agentrollouts.api.rollout_status import RolloutStatus, StableStatus
 from agentrollouts.core.evidence import Cell
 from agentrollouts.core.monitor.behavior import behavior_of, profile_of
 from agentrollouts.runtime.execute import wire

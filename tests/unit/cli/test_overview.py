@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.cli import words
 from agentrollouts.cli.listing import history_table, rollouts_table
 from agentrollouts.cli.overview import overview

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.cli.answer import approval
 from agentrollouts.cli.app import verb_first
 from agentrollouts.cli.errors import CommandError, error_about

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from agentrollouts.api.notify import WAITING, Happening, NoticesStatus, NoticeStatus
-from agentrollouts.api.rollout import RolloutStatus
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Rollback
 from agentrollouts.core.gates import gate_state

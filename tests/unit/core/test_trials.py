@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from agentrollouts.api.rollout import RolloutSpec, TrialStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import TrialStatus
 from agentrollouts.core.decision import Hold, Start
 from agentrollouts.core.evidence import Arm
 from agentrollouts.core.plan import PatchRolloutStatus

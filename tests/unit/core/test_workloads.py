@@ -8,7 +8,8 @@ import pytest
 
 from agentrollouts.api.agentroute import AgentRouteSpec
 from agentrollouts.api.agentversion import AgentVersionSpec, AgentVersionStatus
-from agentrollouts.api.rollout import RolloutSpec, RolloutStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.manifests import Named, deployment, stamp_of
 from agentrollouts.core.plan import Apply, PatchVersionStatus
 from agentrollouts.core.roles import Role, RolloutFacts, standing

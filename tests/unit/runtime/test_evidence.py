@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentrollouts.api.rollout import CandidateStatus, RolloutStatus
+from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus
 from agentrollouts.core.analysis import queries
 from agentrollouts.core.evidence import Arm, Cell, Evidence, Unavailable
 from agentrollouts.core.windows import Windows

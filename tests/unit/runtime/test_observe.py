@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agentrollouts.api.rollout import HistoryEntry, RolloutStatus
+from agentrollouts.api.rollout_status import HistoryEntry, RolloutStatus
 from agentrollouts.core.roles import RolloutFacts
 from agentrollouts.runtime.observe import VersionViews
 from agentrollouts.runtime.views import Place

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from agentrollouts.api.conditions import Condition
 from agentrollouts.api.monitor import DriftStatus
-from agentrollouts.api.rollout import RolloutSpec, RolloutStatus, StableStatus
+from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.api.rollout_status import RolloutStatus, StableStatus
 from agentrollouts.api.scalars import format_duration
 from agentrollouts.core.conditions import condition
 from agentrollouts.core.evidence import Evidence, Unavailable

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agentrollouts.api.monitor import DriftStatus
-from agentrollouts.api.rollout import StableStatus
+from agentrollouts.api.rollout_status import StableStatus
 from agentrollouts.core.conditions import condition
 from agentrollouts.core.decision import Promote
 from agentrollouts.core.evidence import Arm, Evidence
