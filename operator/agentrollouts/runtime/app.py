@@ -46,6 +46,7 @@ from agentrollouts.runtime.store import Resource, Store
 from agentrollouts.runtime.telemetry import Telemetry
 from agentrollouts.runtime.tick import Epoch, Ticker
 from agentrollouts.runtime.unmeasured import NoSource
+from agentrollouts.runtime.writer import Writer
 
 _log = logging.getLogger(__name__)
 
@@ -97,8 +98,13 @@ class Operator:
             store=self.store,
             world=self.world,
             evidence=EvidenceBook(source, clock, timing.monotonic),
-            executor=Executor(cluster, self.store, self.telemetry),
-            services=services,
+            writer=Writer(
+                store=self.store,
+                executor=Executor(cluster, self.store, self.telemetry),
+                services=services,
+                telemetry=self.telemetry,
+                monotonic=timing.monotonic,
+            ),
             counsel=self.counsel,
             monitor=self.monitor,
             courier=self.courier,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -16,9 +15,9 @@ import structlog
 from agentrollouts.core.analysis import run_checks
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decide import decide
-from agentrollouts.core.decision import Decision, is_urgent, needs_no_metric
+from agentrollouts.core.decision import Decision, needs_no_metric
 from agentrollouts.core.gates import gate_state
-from agentrollouts.core.plan import Emit, PatchRolloutStatus, Plan, SetRoute
+from agentrollouts.core.plan import Plan
 from agentrollouts.core.planner import make_plan, settled
 from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.workloads import plan_version
@@ -26,37 +25,24 @@ from agentrollouts.ports import Clock, ConflictError, GoneError, Key, TerminalEr
 from agentrollouts.runtime.counsel import Counsel
 from agentrollouts.runtime.courier import Courier
 from agentrollouts.runtime.evidence import EvidenceBook
-from agentrollouts.runtime.execute import Executor, reference
 from agentrollouts.runtime.monitoring import Monitor
 from agentrollouts.runtime.observe import VersionViews, World, rollout_snapshot, version_case
 from agentrollouts.runtime.portbook import NoPortError
 from agentrollouts.runtime.scheduler import CONFLICTS, Again, Conflict, Failed, Outcome
-from agentrollouts.runtime.services import LOOK_AGAIN, RouteServices
-from agentrollouts.runtime.stalled import stalled, with_status
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.telemetry import Telemetry
 from agentrollouts.runtime.views import Place, RolloutObject
+from agentrollouts.runtime.writer import NoTurnError, Writer
 
 LONGEST = 60.0
 """Seconds one tick may take; every wait within has a shorter limit of its own."""
-WRITERS = 32
-"""Plans carried out at once. Rollbacks don't count and don't wait."""
-PATIENCE = 5.0
-"""Seconds a plan may wait for its turn; after that it is old, and everything is looked at anew."""
 NO_TURN = 1.0
 """Seconds until a key whose turn didn't come is looked at again. Nothing failed: it doesn't back off further and further,
 or the last of a thousand new rollouts would wait for a minute while nobody writes."""
-_NO_WAIT = timedelta(0)
-SERVICE_AGAIN = timedelta(seconds=1.25 * LOOK_AGAIN)
-"""Until a name that was taken is tried again: a bit later than it may be, for idle waits are cut short at random."""
 IDLE = 300.0
 """Seconds until a key is looked at again that nothing can be done for."""
 
 _log = structlog.stdlib.get_logger(__name__)
-
-
-class _NoTurnError(Exception):
-    """Others have been writing all the time."""
 
 
 class Epoch(Protocol):
@@ -74,8 +60,7 @@ class Ticker:
     store: Store
     world: World
     evidence: EvidenceBook
-    executor: Executor
-    services: RouteServices
+    writer: Writer
     counsel: Counsel
     monitor: Monitor
     courier: Courier
@@ -85,10 +70,7 @@ class Ticker:
     monotonic: Callable[[], float] = time.monotonic
     doubt: Callable[[], None] = lambda: None
     """Called when writes go on conflicting: what the store knows of routes may be wrong."""
-    _writers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITERS))
     _in_conflict: Counter[Key] = field(default_factory=Counter)
-    _refused: dict[Place, str] = field(default_factory=dict)
-    """What the API server refused for good, by Rollout, until a tick gets through."""
     _views: VersionViews = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,7 +90,7 @@ class Ticker:
                 self._in_conflict[key] += 1
                 if self._in_conflict[key] >= CONFLICTS:
                     self.doubt()
-            except _NoTurnError:
+            except NoTurnError:
                 outcome = Again(NO_TURN)
             except GoneError as error:
                 # The watch will say so, too; until then there is nothing to write to.
@@ -135,22 +117,19 @@ class Ticker:
             _log.warning("AgentVersion can't be read", detail=item.problem)
             return Again(IDLE)
         plan = plan_version(version_case(self.store, item, self.clock.now()))
-        if plan.actions:
-            async with self._turn():
-                await self.executor.carry_out(plan, key, item.meta.uid)
+        await self.writer.version(plan, key, item.meta.uid)
         return Again(plan.requeue_after.total_seconds())
 
     async def _rollout(self, key: Key) -> Outcome:
         place = Place(key.namespace, key.name)
         item = self.store.rollouts.get(place)
         if item is None or item.meta.deleting:
-            self._refused.pop(place, None)
             self._views.forget(place)
             self.evidence.forget(place)
             self.monitor.forget(place)
             self.counsel.forget(key)
             self.courier.forget(key)
-            await self.services.remove(place)
+            await self.writer.remove(place)
             return None
         now = self.clock.now()
         route = self.store.routes.get(place)
@@ -170,7 +149,7 @@ class Ticker:
             decision = decide(snapshot, results, gate)
         snapshot, decision = self.counsel.weigh(key, snapshot, results, decision)
         plan = make_plan(snapshot, results, gate, decision)
-        plan = await self._execute(key, item, snapshot, decision, plan)
+        plan = await self.writer.rollout(key, item, snapshot, decision, plan)
         if plan.status is not None:
             self.courier.deliver(key, item.meta.uid, item.spec, plan.status)
         self._report(snapshot, results, decision, plan)
@@ -189,103 +168,14 @@ class Ticker:
             evidence=await self.evidence.measured(place, snapshot.spec, snapshot.status, now=snapshot.now),
         )
 
-    async def _execute(
-        self, key: Key, item: RolloutObject, snapshot: Snapshot, decision: Decision, plan: Plan
-    ) -> Plan:
-        """The Services around the plan, then the plan; what the server refuses for good ends up in the conditions.
-
-        The plan that is returned is the one carried out.
-        """
-        place, began = item.meta.place, self.monotonic()
-        try:
-            if is_urgent(decision):
-                await self.executor.carry_out(plan, key, item.meta.uid)
-                self.telemetry.rollback_seconds.observe(self.monotonic() - began)
-                return plan
-            # NB: a look that writes nothing never waits for those that write, or a storm of writes would blind the analysis.
-            async with self._turn() if plan.actions else nullcontext():
-                problem = await self._services(item, snapshot, plan)
-                plan = self._decorated(plan, item, problem, now=snapshot.now)
-                await self.executor.carry_out(plan, key, item.meta.uid)
-        except TerminalError as error:
-            await self._stall(key, item, str(error), now=snapshot.now)
-            raise
-        except (ConflictError, TransientError) as error:
-            if any(isinstance(action, SetRoute) for action in plan.actions):
-                self.telemetry.route_write_errors.labels(type(error).__name__).inc()
-            raise
-        self._refused.pop(place, None)
-        return plan
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._writers.acquire()
-        except TimeoutError as error:
-            raise _NoTurnError from error
-        try:
-            yield
-        finally:
-            self._writers.release()
-
-    async def _services(self, item: RolloutObject, snapshot: Snapshot, plan: Plan) -> str:
-        """Callers find the router before the route first exists, so that its first request is served."""
-        new = next((action.spec for action in plan.actions if isinstance(action, SetRoute)), None)
-        route = new or (snapshot.route.spec if snapshot.route else None)
-        try:
-            return "" if route is None else await self.services.ensure(item, route.agent, route.port)
-        except (GoneError, TerminalError) as error:
-            return f"the Services that lead callers to the router can't be written: {error}"
-
-    def _decorated(self, plan: Plan, item: RolloutObject, problem: str, *, now: datetime) -> Plan:
-        status = plan.status if plan.status is not None else item.status
-        if not problem:
-            return with_status(plan, status, item.status)
-        status = stalled(
-            status,
-            problem,
-            reason="ServiceTaken",
-            generation=item.meta.generation,
-            now=now,
-            before=item.status.conditions,
-        )
-        soon = replace(plan, requeue_after=min(plan.requeue_after, SERVICE_AGAIN))
-        return with_status(soon, status, item.status)
-
-    async def _stall(
-        self, key: Key, item: RolloutObject, problem: str, *, now: datetime, reason: str = "Refused"
-    ) -> None:
-        """Say once what only a person can mend."""
-        known = self.store.rollouts.get(item.meta.place)
-        if known is None or self._refused.get(item.meta.place) == problem:
-            return
-        self._refused[item.meta.place] = problem
-        status = stalled(
-            known.status,
-            problem,
-            reason=reason,
-            generation=item.meta.generation,
-            now=now,
-            before=known.status.conditions,
-        )
-        actions = (Emit(f"Stalled{reason}", problem, "Warning"),)
-        both = actions if status == known.status else (PatchRolloutStatus(status), *actions)
-        await self.executor.carry_out(Plan(both, _NO_WAIT, status), key, item.meta.uid)
-
     async def _unreadable(self, key: Key, item: RolloutObject, problem: str, now: datetime) -> Outcome:
         """A Rollout that can't be understood keeps its traffic as it is and says why nothing happens."""
         self.evidence.forget(item.meta.place)
         if item.lost:
             # NB: writing a status would drop what can't be read of it, stable included.
-            await self.executor.cluster.emit(
-                reference("Rollout", item.meta.place, item.meta.uid),
-                reason="StatusUnreadable",
-                message=item.lost,
-                type="Warning",
-            )
+            await self.writer.warn(item, "StatusUnreadable", item.lost)
             return Again(IDLE)
-        await self._stall(key, item, problem, now=now, reason="Unreadable")
+        await self.writer.stall(key, item, problem, now=now, reason="Unreadable")
         return Again(IDLE)
 
     def _report(

@@ -237,7 +237,7 @@ async def test_a_rollback_waits_for_no_other_plan() -> None:
     await stage.go(3)
     assert stage.shares()["2.0.0"] == 500
     for _ in range(32):
-        await stage.operator.ticker._writers.acquire()
+        await stage.operator.ticker.writer._writers.acquire()
     stage.cluster.annotate("Rollout", "support", abort="1")
     stage.operator.scheduler._limit = 1
     await stage.operator.scheduler.run_due()
