@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agentrollouts.metrics.fake import FakeSource
-from agentrollouts.runtime.app import Operator, Unshared
 from agentrollouts.runtime.scheduler import Timing
 from agentrollouts.runtime.settings import LeaseSettings, RouterSettings, Settings
+from agentrollouts.runtime.wiring import Operator, Unshared
 from tests.fakes.advisor import FakeAdvisor
 from tests.fakes.cluster import FakeCluster, Object
 from tests.fakes.notifier import FakeNotifier

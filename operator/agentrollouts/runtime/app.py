@@ -1,4 +1,4 @@
-"""Wiring, and the order of starting and stopping.
+"""The order of starting and stopping.
 
 Start: probes, lease, first picture, then kopf and the scheduler. Stop: kopf ends its watches, the scheduler finishes the
 writes under way, the lease is released. A process that loses the lease writes nothing more and exits at once; killing it
@@ -11,133 +11,28 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-from agentrollouts.advisors import Advisors, Endpoint
 from agentrollouts.kube.client import KubeCluster
 from agentrollouts.kube.lease import Lease
 from agentrollouts.metrics.exchange import Exchange
 from agentrollouts.metrics.prometheus import OWN, PrometheusSource
-from agentrollouts.notifiers import Destinations, Notifiers
-from agentrollouts.ports import Advisor, Clock, Key, MetricSource, Notifier
+from agentrollouts.ports import MetricSource
 from agentrollouts.runtime import handlers, memory
-from agentrollouts.runtime.access import Access
-from agentrollouts.runtime.counsel import Counsel
-from agentrollouts.runtime.courier import Courier
-from agentrollouts.runtime.evidence import EvidenceBook
-from agentrollouts.runtime.execute import Executor
-from agentrollouts.runtime.housekeeping import Housekeeping
-from agentrollouts.runtime.monitoring import Monitor
-from agentrollouts.runtime.observe import World
 from agentrollouts.runtime.probes import Health, Heartbeat, application, serve
-from agentrollouts.runtime.scheduler import Scheduler, Timing
-from agentrollouts.runtime.services import RouteServices
 from agentrollouts.runtime.settings import Settings
-from agentrollouts.runtime.store import Resource, Store
 from agentrollouts.runtime.telemetry import Telemetry
-from agentrollouts.runtime.tick import Epoch, Ticker
 from agentrollouts.runtime.unmeasured import NoSource
-from agentrollouts.runtime.writer import Writer
+from agentrollouts.runtime.wiring import Operator, SystemClock, Unshared
 
 _log = logging.getLogger(__name__)
-
-
-class SystemClock:
-    """The machine's time of day."""
-
-    def now(self) -> datetime:
-        """Timezone-aware UTC."""
-        return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Unshared:
-    """In place of a lease where nobody else acts."""
-
-    held: bool = True
-
-
-class Operator:
-    """One operator's parts, wired. Used by the app and, with other adapters, by tests and benchmarks."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        cluster: Access,
-        source: MetricSource,
-        lease: Epoch,
-        clock: Clock,
-        advisor: Advisor | None = None,
-        notifier: Notifier | None = None,
-        telemetry: Telemetry | None = None,
-        timing: Timing | None = None,
-    ) -> None:
-        timing = timing or Timing(chance=random.random)
-        self.telemetry = telemetry or Telemetry()
-        self.world = World(require_policy=settings.require_policy, router_namespace=settings.router.namespace)
-        self.store = Store(self._wake, monotonic=timing.monotonic)
-        advisor = advisor or Advisors(Endpoint(settings.advisor.url, settings.advisor.api_key))
-        self.counsel = Counsel(advisor, clock, self.telemetry, self._wake)
-        self.monitor = Monitor(
-            EvidenceBook(source, clock, timing.monotonic), clock, self._wake, timing.monotonic
-        )
-        notifier = notifier or Notifiers(Destinations(settings.destinations), clock)
-        self.courier = Courier(notifier, cluster, self.telemetry, self._wake, timing)
-        services = RouteServices(cluster, self.store, settings.router, timing.monotonic)
-        self.ticker = Ticker(
-            store=self.store,
-            world=self.world,
-            evidence=EvidenceBook(source, clock, timing.monotonic),
-            writer=Writer(
-                store=self.store,
-                executor=Executor(cluster, self.store, self.telemetry),
-                services=services,
-                telemetry=self.telemetry,
-                monotonic=timing.monotonic,
-            ),
-            counsel=self.counsel,
-            monitor=self.monitor,
-            courier=self.courier,
-            telemetry=self.telemetry,
-            clock=clock,
-            lease=lease,
-            monotonic=timing.monotonic,
-        )
-        self.scheduler = Scheduler(self.ticker, timing=timing, on_lag=self.telemetry.tick_lag.observe)
-        self.housekeeping = Housekeeping(
-            cluster=cluster,
-            store=self.store,
-            world=self.world,
-            settings=settings,
-            telemetry=self.telemetry,
-            selectors=handlers.SELECTORS,
-            wake=self.scheduler.wake,
-            orphans=services.orphans,
-        )
-        self.ticker.doubt = lambda: self.housekeeping.relisted("agentroutes")
-        self.telemetry.watch(
-            self.store, overdue=self.scheduler.overdue, now=clock.now, looks=self.monitor.looks
-        )
-
-    def _wake(self, key: Key) -> None:
-        self.scheduler.wake(key)
-
-    def observe(self, resource: Resource, kind: str | None, raw: Mapping[str, Any]) -> None:
-        """One event of a watch."""
-        self.telemetry.last_event.labels(resource).set_to_current_time()
-        if kind is None:
-            self.housekeeping.relisted(resource)
-        self.store.observe(resource, kind, raw)
 
 
 async def run(settings: Settings) -> int:

@@ -12,9 +12,10 @@ from typing import Any
 from agentrollouts.kube.client import KubeCluster
 from agentrollouts.kube.lease import Lease, LeaseTimes
 from agentrollouts.metrics.fake import FakeSource
-from agentrollouts.runtime.app import Operator, SystemClock, Unshared, lead
+from agentrollouts.runtime.app import lead
 from agentrollouts.runtime.probes import Health, Heartbeat
 from agentrollouts.runtime.settings import LeaseSettings, RouterSettings, Settings
+from agentrollouts.runtime.wiring import Operator, SystemClock, Unshared
 from hack.apiserver import ApiServer
 from tests.fakes.stage import agent_version, rollout
 from tests.integration.api import Api, RefusedError
