@@ -1,105 +1,67 @@
-"""The evidence of all rollouts on their way, read together: the number of queries doesn't grow with their number.
-
-Ticks of analysis fall on a common grid of moments, so those due together need one reading. It is for every rollout whose
-moment has come, and serves it until its next one; whoever comes first asks, and everybody waits for the same answer.
-"""
+"""The evidence about all candidates: their counters, what users' own queries answered, and the trial after each look."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus
-from agentrollouts.core.evidence import Accumulator, CounterQuery, Evidence, Series, Unavailable
+from agentrollouts.core.evidence import Evidence, Unavailable
 from agentrollouts.core.sequential.trial import Trial
-from agentrollouts.core.trials import Terms, advanced, resumed
-from agentrollouts.ports import AgentSeries, Clock, MetricSource
+from agentrollouts.core.trials import advanced, resumed
+from agentrollouts.ports import Clock, MetricSource
 from agentrollouts.runtime.asking import Asking
+from agentrollouts.runtime.counter_book import CounterBook
 from agentrollouts.runtime.shares import Shares, shares_of
 from agentrollouts.runtime.subject import Subject
 from agentrollouts.runtime.views import Place
 
-LOOK_BACK = timedelta(minutes=5)
-"""History before a candidate's start, to find what each counter showed at its start."""
-LONG = timedelta(hours=1)
-"""Candidates older than this are loaded apart from the others, whose history is short."""
-GAP = 100.0
-"""Seconds without a reading after which sums are built anew from history: a reading looks back 120 s, so a pod that came and
-went within a longer gap would be missed."""
-LATE = 1.5
-"""Intervals after which a reading is overdue and not only a bit late."""
-GROUP = 2
-"""Ticks that go on together when a reading is there. Between two groups the loop runs whatever else is ready: the route
-write of a rollback is done before the last of a thousand ticks has begun to think. A write takes some fifteen turns of the
-loop, so groups of eight made it 0.1 s long."""
-SETTLING = 0.02
-"""Seconds a reading waits for others that start in the same moment."""
-
-Answers = Mapping[CounterQuery, AgentSeries | Unavailable]
-_log = logging.getLogger(__name__)
-
-
-def grid(now: float, interval: float) -> float:
-    """The latest moment of the grid that isn't after ``now``, both in seconds of the same clock."""
-    # NB: a hair of tolerance, or a tick due at a moment of the grid would sometimes fall before it.
-    return (now + 1e-6) // interval * interval
-
 
 @dataclass(slots=True)
-class Tracker:
-    """The sums of one subject. Without an accumulator it has to be loaded from history first."""
+class Tried:
+    """What a rollout's looks have come to so far, while they are about one subject."""
 
     subject: Subject
-    sums: Accumulator | None = None
-    problem: str = "the history of the counters hasn't been read yet"
-    interval: float = 0.0
-    """Seconds between two readings."""
-    asked: float = float("-inf")
-    """When its counters or their history were last asked for."""
-    read: float = float("-inf")
-    """When they were last read."""
     shares: Shares = field(default_factory=Shares)
     trial: Trial | None = None
     """The sequential test, from the candidate's first share on."""
-    reading: asyncio.Future[None] | None = None
-    """Done when the newest reading of its counters has been folded in."""
 
-    def is_unloaded(self, *, serves: bool) -> bool:
-        """Whether its history is still to be read; of those versions that serve, or of the candidates."""
-        return self.sums is None and self.subject.serves == serves
-
-    def due(self, now: float) -> bool:
-        """Whether nobody has asked since the latest moment of its grid."""
-        # NB: never two readings at once: the older answer, folded in last, would look like a restarted process.
-        return self.asked < grid(now, self.interval) and (self.reading is None or self.reading.done())
+    def after(self, candidate: CandidateStatus, found: Evidence, now: datetime) -> Trial | None:
+        """The trial goes on from where it stood: here, or in the status when this process is a new one."""
+        terms = self.subject.terms
+        if terms is None or candidate.first_share_at is None:
+            self.trial = None  # what the old version does meanwhile is history
+            return None
+        before = self.trial or resumed(terms, candidate.trial)
+        self.trial = advanced(terms, before, found, self.shares.settled(now))
+        return self.trial
 
 
 @dataclass(slots=True)
 class EvidenceBook:
-    """The trackers of all rollouts that have a candidate."""
+    """Of all rollouts that have a candidate."""
 
     source: MetricSource
     clock: Clock
     monotonic: Callable[[], float] = time.monotonic
-    _trackers: dict[Place, Tracker] = field(default_factory=dict)
-    _subjects: dict[Place, tuple[RolloutSpec, RolloutStatus, Subject]] = field(default_factory=dict)
-    _loading: asyncio.Task[None] | None = None
-    _readings: set[asyncio.Task[None]] = field(default_factory=set)
+    counters: CounterBook = field(init=False)
     asking: Asking = field(init=False)
+    _tried: dict[Place, Tried] = field(default_factory=dict)
+    _subjects: dict[Place, tuple[RolloutSpec, RolloutStatus, Subject]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.counters = CounterBook(self.source, self.clock, self.monotonic)
         self.asking = Asking(self.source, self.clock, self.monotonic)
 
     def forget(self, place: Place) -> None:
         """The rollout has no candidate, and asks for nothing."""
-        self._trackers.pop(place, None)
-        self._subjects.pop(place, None)
+        self.counters.forget(place)
         self.asking.forget(place)
+        self._tried.pop(place, None)
+        self._subjects.pop(place, None)
 
     async def close(self) -> None:
         """Stop waiting for answers to users' own queries."""
@@ -111,16 +73,18 @@ class EvidenceBook:
         """The evidence about a rollout's candidate, with the trial after this look."""
         subject = self.subject(place, spec, status)
         asked = self.asking.latest(place, spec)
-        found = await self.evidence(place, subject, interval=spec.analysis.interval, now=now)
+        found = await self.counters.evidence(place, subject, interval=spec.analysis.interval, now=now)
         candidate = status.candidate
         if isinstance(found, Unavailable) or candidate is None:
             return found
         found = replace(found, asked=asked) if asked else found
         if subject.terms is None:
             return found
-        tracker = self._trackers[place]
-        tracker.shares.seen(shares_of(status), now)
-        return replace(found, trial=self._tried(tracker, subject.terms, candidate, found, now))
+        tried = self._tried.get(place)
+        if tried is None or tried.subject != subject:
+            tried = self._tried[place] = Tried(subject)
+        tried.shares.seen(shares_of(status), now)
+        return replace(found, trial=tried.after(candidate, found, now))
 
     def subject(self, place: Place, spec: RolloutSpec, status: RolloutStatus) -> Subject:
         """The subject of a rollout with a candidate; made anew only for another spec or status."""
@@ -133,148 +97,6 @@ class EvidenceBook:
         self._subjects[place] = (spec, status, subject)
         return subject
 
-    def _tried(
-        self, tracker: Tracker, terms: Terms, candidate: CandidateStatus, found: Evidence, now: datetime
-    ) -> Trial | None:
-        """The trial goes on from where it stood: here, or in the status when this process is a new one."""
-        if candidate.first_share_at is None:
-            tracker.trial = None  # what the old version does meanwhile is history
-            return None
-        before = tracker.trial or resumed(terms, candidate.trial)
-        tracker.trial = advanced(terms, before, found, tracker.shares.settled(now))
-        return tracker.trial
-
     def look_every(self, place: Place, interval: timedelta) -> None:
         """The rollout is looked at this often from now on."""
-        if place in self._trackers:
-            self._trackers[place].interval = interval.total_seconds()
-
-    async def evidence(
-        self, place: Place, subject: Subject, *, interval: timedelta, now: datetime
-    ) -> Evidence | Unavailable:
-        """What the counters say, as of the last moment of its grid; why not, if they can't be read.
-
-        ``interval`` is the grid of a subject that is new; :meth:`look_every` changes it.
-        """
-        tracker = self._trackers.get(place)
-        if tracker is None or tracker.subject != subject:
-            tracker = self._trackers[place] = Tracker(subject, interval=interval.total_seconds())
-        if tracker.sums is not None and self.monotonic() - tracker.read > max(GAP, LATE * tracker.interval):
-            tracker.sums, tracker.asked = None, float("-inf")
-        if tracker.sums is not None:
-            await self._read(tracker)
-        elif tracker.due(self.monotonic()):
-            await self._load()
-        if tracker.sums is None or tracker.problem:
-            return Unavailable(tracker.problem)
-        return tracker.sums.evidence(now)
-
-    async def _read(self, tracker: Tracker) -> None:
-        now = self.monotonic()
-        if tracker.due(now):
-            due = [other for other in self._trackers.values() if other.sums is not None and other.due(now)]
-            due.sort(key=lambda other: other.interval)  # those looked at closely, first
-            loop = asyncio.get_running_loop()
-            for other in due:
-                other.asked, other.reading = now, loop.create_future()
-            task = asyncio.create_task(self._current(due, now))
-            self._readings.add(task)
-            task.add_done_callback(self._readings.discard)
-        if tracker.reading is not None:
-            # NB: shielded, or a tick that is cancelled would make its reading look done while the answer is still on its way.
-            await asyncio.shield(tracker.reading)
-
-    async def _load(self) -> None:
-        if self._loading is None or self._loading.done():
-            self._loading = asyncio.create_task(self._history())
-        # NB: shielded, for several ticks wait for it and none may cancel it for the others.
-        await asyncio.shield(self._loading)
-
-    async def _current(self, trackers: list[Tracker], began: float) -> None:
-        readings = [(tracker, tracker.sums, tracker.reading) for tracker in trackers]
-        try:
-            answers = await self._ask(trackers, None)
-            for number, (tracker, before, reading) in enumerate(readings):
-                if number and number % GROUP == 0:
-                    await asyncio.sleep(0)
-                # NB: otherwise built anew meanwhile, from a history that may be newer than this
-                if tracker.sums is not None and tracker.sums is before:
-                    _fold_in(tracker, tracker.sums, answers, began)
-                _finish(reading)
-        finally:
-            for _, _, reading in readings:
-                _finish(reading)
-
-    async def _history(self) -> None:
-        await asyncio.sleep(SETTLING)
-        began, now = self.monotonic(), self.clock.now()
-        unloaded = [tracker for tracker in self._trackers.values() if tracker.is_unloaded(serves=False)]
-        old = [tracker for tracker in unloaded if now - tracker.subject.started_at > LONG]
-        for group in (old, [tracker for tracker in unloaded if tracker not in old]):
-            if group:
-                await self._load_together(group, {})
-        await self._load_serving(began)
-
-    async def _load_serving(self, began: float) -> None:
-        """Versions that serve one by one, those too that come meanwhile: their histories are long and begin at different times."""
-        answers: Answers = {}
-        while waiting := [
-            t for t in self._trackers.values() if t.is_unloaded(serves=True) and t.asked < began
-        ]:
-            # NB: a source that is down isn't asked for each of them, or the last would wait for all of its timeouts.
-            down = bool(answers) and all(isinstance(answer, Unavailable) for answer in answers.values())
-            answers = await self._load_together(waiting[:1], answers if down else {})
-            await asyncio.sleep(0)
-
-    async def _load_together(self, group: list[Tracker], answers: Answers) -> Answers:
-        """Begin the sums of a group from history; from ``answers``, where there are any already."""
-        now, asked = self.clock.now(), self.monotonic()
-        since = min(tracker.subject.started_at for tracker in group) - LOOK_BACK
-        answers = answers or await self._ask(group, (since, now))
-        for tracker in group:
-            tracker.asked = asked
-            series, tracker.problem = _series_for(tracker.subject, answers)
-            if not tracker.problem:
-                tracker.sums = tracker.subject.loaded(series, now)
-                tracker.read = asked
-        return answers
-
-    async def _ask(self, trackers: list[Tracker], stretch: tuple[datetime, datetime] | None) -> Answers:
-        wanted = tuple(dict.fromkeys(query for tracker in trackers for query in tracker.subject.queries))
-        agents = tuple(dict.fromkeys(tracker.subject.agent for tracker in trackers))
-        if not agents:
-            return {}
-        try:
-            if stretch is None:
-                return await self.source.current(wanted, agents)
-            return await self.source.history(wanted, agents, since=stretch[0], until=stretch[1])
-        except Exception as error:  # noqa: BLE001
-            # A source answers with values; an exception is a bug in it, and must not end the tick of every rollout.
-            _log.exception("the metric source failed")
-            return dict.fromkeys(wanted, Unavailable(f"the metric source failed: {error!r}"))
-
-
-def _fold_in(tracker: Tracker, sums: Accumulator, answers: Answers, began: float) -> None:
-    series, tracker.problem = _series_for(tracker.subject, answers)
-    if not tracker.problem:
-        sums.add(series)
-        tracker.read = began
-
-
-def _finish(reading: asyncio.Future[None] | None) -> None:
-    if reading is not None and not reading.done():
-        reading.set_result(None)
-
-
-def _series_for(subject: Subject, answers: Answers) -> tuple[list[Series], str]:
-    """All series of a subject, or why one of its counters can't be read."""
-    found: list[Series] = []
-    for query in subject.queries:
-        answer = answers.get(query, Unavailable(f"{query.metric} wasn't read"))
-        if isinstance(answer, Unavailable):
-            return [], answer.reason
-        mine = answer.get(subject.agent, ())
-        if isinstance(mine, Unavailable):
-            return [], mine.reason
-        found.extend(mine)
-    return found, ""
+        self.counters.look_every(place, interval)

@@ -18,7 +18,7 @@ from agentrollouts.core.monitor.watch import Look, is_watched, look_at, watched_
 from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.windows import Windows
 from agentrollouts.ports import AgentKey, Clock, Key
-from agentrollouts.runtime.evidence import EvidenceBook, grid
+from agentrollouts.runtime.counter_book import CounterBook, grid
 from agentrollouts.runtime.subject import Subject
 from agentrollouts.runtime.views import Place
 
@@ -44,7 +44,7 @@ def subject_of(snapshot: Snapshot) -> Subject:
 class Monitor:
     """What was read of each rollout's stable version last, and the readings under way."""
 
-    book: EvidenceBook
+    book: CounterBook
     clock: Clock
     wake: Callable[[Key], None]
     monotonic: Callable[[], float]

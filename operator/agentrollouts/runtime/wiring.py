@@ -14,6 +14,7 @@ from agentrollouts.ports import Advisor, Clock, Key, MetricSource, Notifier
 from agentrollouts.runtime import handlers
 from agentrollouts.runtime.access import Access
 from agentrollouts.runtime.counsel import Counsel
+from agentrollouts.runtime.counter_book import CounterBook
 from agentrollouts.runtime.courier import Courier
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor
@@ -67,7 +68,7 @@ class Operator:
         advisor = advisor or Advisors(Endpoint(settings.advisor.url, settings.advisor.api_key))
         self.counsel = Counsel(advisor, clock, self.telemetry, self._wake)
         self.monitor = Monitor(
-            EvidenceBook(source, clock, timing.monotonic), clock, self._wake, timing.monotonic
+            CounterBook(source, clock, timing.monotonic), clock, self._wake, timing.monotonic
         )
         notifier = notifier or Notifiers(Destinations(settings.destinations), clock)
         self.courier = Courier(notifier, cluster, self.telemetry, self._wake, timing)
