@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from agentrollouts.api.advisor import EVIDENCE, AdviceOutcome, AdviceStatus, AdvisorSpec, AdvisorUsage
 from agentrollouts.api.scalars import FULL, format_duration, format_percent
-from agentrollouts.core.decide import asked
 from agentrollouts.core.decision import Advance, Decision, Hold, Pause, Promote, Rollback
 from agentrollouts.core.opinion import Answer, NoOpinion, Opinion, Subject
 from agentrollouts.core.question import plain
@@ -65,7 +64,7 @@ def recorded(snapshot: Snapshot) -> AdviceStatus | None:
     if candidate is None:
         return None
     advice = candidate.advice
-    if advice is not None and candidate.paused_reason == UNDECIDED and _resumed(snapshot):
+    if advice is not None and candidate.paused_reason == UNDECIDED and snapshot.is_resumed:
         advice = advice.model_copy(update={"overruled": True})
     if answer is None or answer.subject[:2] != (candidate.attempt, candidate.step + 1):
         return advice
@@ -110,10 +109,6 @@ def _subject(snapshot: Snapshot, decision: Decision) -> Subject | None:
 
 def _is_about(advice: AdviceStatus, subject: Subject) -> bool:
     return (advice.step, advice.share) == (subject.step, subject.share)
-
-
-def _resumed(snapshot: Snapshot) -> bool:
-    return asked(snapshot.requests.resume, snapshot.status.handled.resume)
 
 
 def _fresh(advice: AdviceStatus, spec: AdvisorSpec, now: datetime) -> bool:

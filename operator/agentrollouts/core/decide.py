@@ -27,7 +27,7 @@ from agentrollouts.core.decision import (
 )
 from agentrollouts.core.gates import GateState
 from agentrollouts.core.progress import progress
-from agentrollouts.core.snapshot import Snapshot
+from agentrollouts.core.snapshot import Snapshot, asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,6 @@ def decide(snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateState
         if decision is not None:
             return decision
     raise AssertionError("the last rule always decides")
-
-
-def asked(token: str, handled: str) -> bool:
-    """Whether a request annotation holds a value that wasn't acted on yet."""
-    return bool(token) and token != handled
 
 
 def _first_version(case: Case) -> Decision | None:
@@ -180,7 +175,7 @@ def _paused(case: Case) -> Decision | None:
         return None
     if s.spec.paused or s.requests.paused:
         return Pause("Paused", f"paused at {candidate.share / 100:g}%; rollbacks still happen")
-    if candidate.paused_reason and not asked(s.requests.resume, s.status.handled.resume):
+    if candidate.paused_reason and not s.is_resumed:
         return Pause(
             candidate.paused_reason,
             f"paused at {candidate.share / 100:g}% until a person resumes:"

@@ -167,10 +167,14 @@ def _demands(snapshot: Snapshot, candidate: CandidateStatus) -> tuple[timedelta,
 
 
 def _deadline(snapshot: Snapshot, candidate: CandidateStatus, held: Hold) -> Decision:
-    """Hold on, until there has been no usable evidence for too long while the candidate had traffic."""
+    """Hold on, until there has been no usable evidence for too long while the candidate had traffic.
+
+    The time begins anew when a person resumes.
+    """
     since, analysis = candidate.no_evidence_since, snapshot.spec.analysis
     if (
         since is None
+        or snapshot.is_resumed
         or candidate.share == 0
         or snapshot.now < since + analysis.effective.no_evidence_deadline
     ):

@@ -89,6 +89,11 @@ class Requests:
     requested_by: str = ""
 
 
+def asked(token: str, handled: str) -> bool:
+    """Whether a request annotation holds a value that wasn't acted on yet."""
+    return bool(token) and token != handled
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Which Rollout this is."""
@@ -152,3 +157,8 @@ class Snapshot:
     def stable(self) -> VersionView | None:
         """The version that serves, if it still exists."""
         return self.versions.get(self.status.stable.version) if self.status.stable else None
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether a person has just resumed."""
+        return asked(self.requests.resume, self.status.handled.resume)

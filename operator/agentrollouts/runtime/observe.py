@@ -8,14 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentrollouts.api.rollout_status import RolloutStatus
-from agentrollouts.core.decide import asked
 from agentrollouts.core.evidence import Unavailable
 from agentrollouts.core.gate_plan import gate_name
 from agentrollouts.core.manifests import Named
 from agentrollouts.core.roles import RolloutFacts
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.settle import settle
-from agentrollouts.core.snapshot import GateView, Identity, RouteView, Snapshot, Surroundings, VersionView
+from agentrollouts.core.snapshot import (
+    GateView,
+    Identity,
+    RouteView,
+    Snapshot,
+    Surroundings,
+    VersionView,
+    asked,
+)
 from agentrollouts.core.workloads import DeploymentFacts, VersionCase, digest_conflict, problem_of
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.views import Place, RolloutObject, VersionObject

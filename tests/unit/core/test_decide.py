@@ -211,6 +211,16 @@ def test_a_pause_for_missing_evidence_lasts_until_a_person_resumes():
     assert isinstance(decision, Advance)
 
 
+def test_a_person_who_resumes_without_evidence_gives_it_another_deadline():
+    s = step(later(climbing(), minutes=20), evidence=UNAVAILABLE)
+    s = step(later(s, minutes=61))
+    s = step(replace(later(s, minutes=90), requests=REQUESTS(resume="1")))
+    assert (s.status.phase, s.status.decision.action) == ("Progressing", "Hold")
+    assert s.status.candidate.no_evidence_since == s.now
+    assert isinstance(look(later(s, minutes=59))[0], Hold)
+    assert isinstance(look(later(s, minutes=61))[0], Pause)
+
+
 def test_evidence_that_comes_back_stops_the_clock():
     s = step(later(climbing(), minutes=20), evidence=UNAVAILABLE)
     s = step(later(s, minutes=30), evidence=good(100, s.now))
