@@ -57,9 +57,9 @@ def file_name(name: str) -> str:
 
 def unique(names: Iterable[str], what: str) -> None:
     """Raises ValueError where a name comes twice."""
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise ValueError(f"{what} {twice[0]!r} is given {Counter(names)[twice[0]]} times; keep one")
+    name, times = next(iter(Counter(names).most_common(1)), ("", 0))
+    if times > 1:
+        raise ValueError(f"{what} {name!r} is given {times} times; keep one")
 
 
 class CodeDocument(Document):

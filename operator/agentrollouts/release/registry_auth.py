@@ -16,9 +16,10 @@ _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
 class RegistryAuth(httpx.Auth):
-    """Answers a registry's challenge once and keeps the answer, for requests to the registry itself only."""
+    """Answers a registry's challenge once and keeps the answer, for requests to the registry itself only.
 
-    requires_response_body = True
+    For ``httpx.Client`` alone: a token's body is read here and not by the client, which would read every blob whole as well.
+    """
 
     def __init__(self, base: str, credentials: Credentials | None) -> None:
         self._registry = httpx.URL(base)
@@ -72,6 +73,7 @@ def _basic(credentials: Credentials) -> str:
 
 def _token(answer: httpx.Response) -> str:
     try:
+        answer.read()
         answer.raise_for_status()
         given = answer.json()
         token = given.get("token") or given["access_token"]

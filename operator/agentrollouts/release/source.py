@@ -27,7 +27,7 @@ from agentrollouts.release.documents import (
     sentences,
 )
 from agentrollouts.release.errors import SourceError
-from agentrollouts.release.yaml_reading import read_yaml
+from agentrollouts.release.yaml_reading import YamlError, read_yaml
 
 RELEASE_FILE = "release.yaml"
 Paths = tuple[str, ...]
@@ -145,11 +145,11 @@ def _files(folder: Path, paths: Paths, field: str) -> Iterator[tuple[str, Path]]
 
 def _structure(path: Path) -> Any:
     """What a YAML or JSON file says."""
+    content = _bytes(path)
     try:
-        return read_json(_bytes(path)) if path.suffix == ".json" else read_yaml(_text(path))
-    except (CanonicalError, SourceError) as error:
-        said = str(error)
-        raise SourceError(said if said.startswith(str(path)) else f"{path}: {said}") from error
+        return read_json(content) if path.suffix == ".json" else read_yaml(_decoded(content, path))
+    except (CanonicalError, YamlError) as error:
+        raise SourceError(f"{path}: {error}") from error
 
 
 def _validated(model: type[M], value: Any, path: Path) -> M:
@@ -170,8 +170,12 @@ def _bytes(path: Path) -> bytes:
 
 def _text(path: Path) -> str:
     """NB: not read_text(), which turns CRLF into LF."""
+    return _decoded(_bytes(path), path)
+
+
+def _decoded(content: bytes, path: Path) -> str:
     try:
-        return _bytes(path).decode()
+        return content.decode()
     except UnicodeDecodeError as error:
         raise SourceError(f"{path}: expected UTF-8; byte {error.start} isn't") from error
 

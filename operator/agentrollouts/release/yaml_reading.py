@@ -6,7 +6,9 @@ from typing import Any
 
 import yaml
 
-from agentrollouts.release.errors import SourceError
+
+class YamlError(ValueError):
+    """A text that isn't one document of plain YAML; the message begins with the line."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -15,7 +17,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """NB: an alias in an alias in an alias is a gigabyte once it is written out."""
         if self.check_event(yaml.AliasEvent):
-            raise SourceError(f"line {self.line + 1}: write the value out; aliases (*name) aren't read")
+            raise YamlError(f"line {self.line + 1}: write the value out; aliases (*name) aren't read")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -24,7 +26,7 @@ class _Loader(yaml.SafeLoader):
         if len(mapping) != len(node.value):
             keys = [self.construct_object(key) for key, _ in node.value]
             twice = next(key for number, key in enumerate(keys) if key in keys[:number])
-            raise SourceError(
+            raise YamlError(
                 f"line {node.start_mark.line + 1}: the key {twice!r} is given twice in one mapping; keep one"
             )
         return mapping
@@ -41,13 +43,13 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def read_yaml(text: str) -> Any:
-    """The one document of a text. Raises SourceError with the line."""
+    """The one document of a text. Raises YamlError with the line."""
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise SourceError(f"{line}expected YAML: {error.problem or error.context}") from error
+        raise YamlError(f"{line}expected YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
-        raise SourceError(f"expected YAML: {error}") from error
+        raise YamlError(f"expected YAML: {error}") from error
     except RecursionError as error:
-        raise SourceError("expected fewer levels of nesting") from error
+        raise YamlError("expected fewer levels of nesting") from error
