@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-class ReleaseError(ValueError):
-    """Anything about a release that can't be used as it is."""
+class ReleaseError(Exception):
+    """Anything about a release that can't be used as it is. NB: no ValueError, which parsing code catches."""
 
 
 class SourceError(ReleaseError):

@@ -128,8 +128,10 @@ def test_data_may_be_elsewhere_or_none(folder: Path) -> None:
         ({"code": {}}, "DIR/release.yaml: code.image: is missing"),
         (
             {"model": {"provider": "openai", "name": "gpt-5", "parameters": {"temperature": 0.2}}},
-            ("DIR/release.yaml: model.parameters: $.temperature: expected an integer of at most 9007199254740991; got 0.2,"
-            ' which languages read or write differently: write it as a string, in quotes, such as "0.2"'),
+            (
+                "DIR/release.yaml: model.parameters: $.temperature: expected an integer of at most 9007199254740991; got 0.2,"
+                ' which languages read or write differently: write it as a string, in quotes, such as "0.2"'
+            ),
         ),
         ({"model": {"provider": "openai", "name": 5}}, "model.name: Input should be a valid string; got 5"),
         ({"prompts": ["../secret"]}, "prompts: expected a relative path of letters, digits"),
