@@ -13,6 +13,7 @@ from agentrollouts.api.agentversion import Release
 from agentrollouts.cli.artifacts import PlainHttp, What, as_sentences, find, find_package, objects, registry
 from agentrollouts.cli.diff import diff_command
 from agentrollouts.cli.errors import CommandError
+from agentrollouts.cli.sign import Claimed, ClaimName, check_signature, sign_command
 from agentrollouts.release.artifact import agent_version
 from agentrollouts.release.configmap import configmap_of
 from agentrollouts.release.digest import parts_of
@@ -63,6 +64,25 @@ def verify_command(
         ),
     ] = "",
     *,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key",
+            metavar="FILE",
+            help="Ed25519 public key as PEM that must have signed the release.",
+            show_default=False,
+        ),
+    ] = None,
+    attestation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--attestation",
+            metavar="FILE",
+            help="A signed statement; without any, those in the registry count.",
+            show_default=False,
+        ),
+    ] = None,
+    claim: Claimed = ClaimName.BUILD,
     plain_http: PlainHttp = False,
 ) -> None:
     """Work every digest out again; print the artifact digest, or say which part differs and end with status 1."""
@@ -72,6 +92,11 @@ def verify_command(
             differ = differing(_expected(against, plain_http), artifact.parts)
             if differ:
                 raise CommandError("\n".join(differ))
+        if key is not None:
+            found = check_signature(what, artifact, key, attestation or [], claim, plain_http=plain_http)
+            typer.echo(f"{found.claim}: signed by {found.key_id}", err=True)
+        elif attestation:
+            raise CommandError("--attestation needs --key, the public key it must be signed with", status=2)
     typer.echo(artifact.digest)
 
 
@@ -111,6 +136,7 @@ for _name, _command in (
     ("push", push_command),
     ("pull", pull_command),
     ("configmap", configmap_command),
+    ("sign", sign_command),
 ):
     release.command(_name)(_command)
 

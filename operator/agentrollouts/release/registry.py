@@ -81,22 +81,15 @@ class Registry:
             raise RegistryError(
                 f"{target} is {held} already, and this release is {package.digest}: give it another version and tag"
             )
-        new = sum(self._upload(digest, content) for digest, content in package.blobs.items())
-        name = target.tag or package.digest
-        answer = self._send(
-            "PUT", f"manifests/{name}", content=package.manifest, headers={"content-type": MANIFEST_TYPE}
-        )
-        self._expect(answer, 201)
-        known = answer.headers.get("docker-content-digest", package.digest)
-        if known != package.digest:
-            raise IntegrityError(f"expected the registry to keep {package.digest}; it answered {known}")
+        new = sum(self.upload(content) for content in package.blobs.values())
+        self.put_manifest(target.tag or package.digest, package.manifest)
         return Pushed(package.digest, new)
 
     def pull(self) -> Package:
         """The package, each blob held against its digest and size; nothing is read beyond the size that was said."""
         target = self._reference
-        manifest = self._read(
-            f"manifests/{target.digest or target.tag}", LARGEST_MANIFEST, headers={"accept": MANIFEST_TYPE}
+        manifest = self.read(
+            f"manifests/{target.digest or target.tag}", LARGEST_MANIFEST, accept=MANIFEST_TYPE
         )
         if target.digest and sha256(manifest) != target.digest:
             raise IntegrityError(f"the manifest: expected {target.digest}; got {sha256(manifest)}")
@@ -106,23 +99,14 @@ class Registry:
             )
         blobs: dict[str, bytes] = {}
         for name, blob in read_manifest(manifest).blobs.items():
-            content = self._read(f"blobs/{blob.digest}", blob.size)
+            content = self.read(f"blobs/{blob.digest}", blob.size)
             check_blob(name, blob, content)
             blobs[blob.digest] = content
         return Package(manifest, blobs)
 
-    def _held(self, tag: str) -> str | None:
-        """The digest of the manifest a tag stands for."""
-        answer = self._send("HEAD", f"manifests/{tag}", headers={"accept": MANIFEST_TYPE})
-        if answer.status_code == 404:
-            return None
-        self._expect(answer, 200)
-        return answer.headers.get("docker-content-digest") or sha256(
-            self._read(f"manifests/{tag}", LARGEST_MANIFEST, headers={"accept": MANIFEST_TYPE})
-        )
-
-    def _upload(self, digest: str, content: bytes) -> bool:
+    def upload(self, content: bytes) -> bool:
         """Whether the blob had to be uploaded: in one piece, at the place the registry names."""
+        digest = sha256(content)
         there = self._send("HEAD", f"blobs/{digest}")
         if there.status_code == 200:
             return False
@@ -137,12 +121,39 @@ class Registry:
         self._expect(done, 201)
         return True
 
-    def _read(self, path: str, most: int, *, headers: Mapping[str, str] | None = None) -> bytes:
+    def put_manifest(self, name: str, content: bytes, media_type: str = MANIFEST_TYPE) -> Mapping[str, str]:
+        """Keep a manifest under a tag or its digest; the headers of the answer. What it names has to be there."""
+        answer = self._send("PUT", f"manifests/{name}", content=content, headers={"content-type": media_type})
+        self._expect(answer, 201)
+        known = answer.headers.get("docker-content-digest", sha256(content))
+        if known != sha256(content):
+            raise IntegrityError(f"expected the registry to keep {sha256(content)}; it answered {known}")
+        return answer.headers
+
+    def _held(self, tag: str) -> str | None:
+        """The digest of the manifest a tag stands for."""
+        answer = self._send("HEAD", f"manifests/{tag}", headers={"accept": MANIFEST_TYPE})
+        if answer.status_code == 404:
+            return None
+        self._expect(answer, 200)
+        return answer.headers.get("docker-content-digest") or sha256(
+            self.read(f"manifests/{tag}", LARGEST_MANIFEST, accept=MANIFEST_TYPE)
+        )
+
+    def read(self, path: str, most: int, *, accept: str = "*/*") -> bytes:
         """At most ``most`` bytes; blobs may be redirected to another host, which gets no credentials."""
+        content = self.find(path, most, accept=accept, missing=False)
+        assert content is not None
+        return content
+
+    def find(self, path: str, most: int, *, accept: str = "*/*", missing: bool = True) -> bytes | None:
+        """As :meth:`read`; None where there is nothing, unless that is no good."""
         url = self._base + path
         content = bytearray()
         try:
-            with self._client.stream("GET", url, headers=headers, follow_redirects=True) as answer:
+            with self._client.stream("GET", url, headers={"accept": accept}, follow_redirects=True) as answer:
+                if answer.status_code == 404 and missing:
+                    return None
                 if answer.status_code != 200:
                     answer.read()
                     self._expect(answer, 200)
