@@ -74,7 +74,10 @@ def _texts(part: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterato
 
 
 def _length(text: str | None) -> str | None:
-    return None if text is None else f"{len(_lines(text))} lines"
+    if text is None:
+        return None
+    count = len(_lines(text))
+    return "1 line" if count == 1 else f"{count} lines"
 
 
 def unified(old: str, new: str) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def test_the_image_differs_by_digest(make: Any) -> None:
 def test_prompts_differ_line_by_line(make: Any) -> None:
     new = make(files={"prompts/system.md": "You are a support agent.\nBe kind.\n", "prompts/new.md": "Hi"})
     first, second = diff(make(), new)
-    assert (first.subject, first.old, first.new) == ("prompts/new.md", None, "1 lines")
+    assert (first.subject, first.old, first.new) == ("prompts/new.md", None, "1 line")
     assert first.lines == ("@@ -0,0 +1 @@", "+Hi", "\\ No newline at end of file")
     assert (second.subject, second.old, second.new) == ("prompts/system.md", "2 lines", "2 lines")
     assert second.lines == ("@@ -1,2 +1,2 @@", " You are a support agent.", "-Be brief.", "+Be kind.")
@@ -77,7 +77,7 @@ def test_what_grants_more_comes_first(make: Any) -> None:
         ("tools", "lookup_order: permission", None, "orders:write", True),
         ("tools", "lookup_order: side effects", "safe", "unsafe", True),
         ("tools", "refund_order", None, "unsafe, may orders:refund, mail:send", True),
-        ("prompts", "prompts/system.md", "2 lines", "1 lines", False),
+        ("prompts", "prompts/system.md", "2 lines", "1 line", False),
         ("tools", "lookup_order: permission", "orders:read", None, False),
         ("tools", "search", "safe, may orders:read", None, False),
     ]
@@ -148,7 +148,7 @@ def test_the_report_lists_all_changes_before_any_text(make: Any) -> None:
     assert lines[:2] == [f"support 2.1.0 {old.digest}", f"support 2.2.0 {new.digest}"]
     assert lines[2:5] == [
         "! tools: refund_order: new: unsafe, may orders:refund, mail:send",
-        "  prompts: prompts/system.md: 2 lines -> 1 lines",
+        "  prompts: prompts/system.md: 2 lines -> 1 line",
         "",
     ]
     assert lines[5] == "tools: refund_order"
