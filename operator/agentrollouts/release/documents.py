@@ -26,9 +26,9 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9.
 
 
 class Document(BaseModel):
-    """One part. Strict: what isn't known is refused, for it would be approved without having been read."""
+    """One part. What isn't known is refused, for it would be approved without having been read."""
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
     @property
     def content(self) -> bytes:
@@ -116,11 +116,6 @@ class Tool(Document):
     side_effects: Literal["safe", "unsafe"]
     input_schema: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("permissions", mode="before")
-    @classmethod
-    def _from_list(cls, given: Any) -> Any:
-        return tuple(given) if isinstance(given, list) else given
-
     @field_validator("permissions")
     @classmethod
     def _once(cls, permissions: tuple[str, ...]) -> tuple[str, ...]:
@@ -138,11 +133,6 @@ class ToolsDocument(Document):
     """The tool manifest, in the order in which the model sees the tools."""
 
     tools: Annotated[tuple[Tool, ...], Field(max_length=64)]
-
-    @field_validator("tools", mode="before")
-    @classmethod
-    def _from_list(cls, given: Any) -> Any:
-        return tuple(given) if isinstance(given, list) else given
 
     @field_validator("tools")
     @classmethod

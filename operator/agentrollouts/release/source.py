@@ -130,7 +130,9 @@ def _files(folder: Path, paths: Paths, field: str) -> Iterator[tuple[str, Path]]
             raise SourceError(f"{where}: {error}") from error
         if not top.exists():
             raise SourceError(f"{where}: expected a file or folder {name} in {folder}; there is none")
-        found = sorted(each for each in top.rglob("*") if each.is_file()) if top.is_dir() else [top]
+        # NB: rglob doesn't follow a link to a folder. It is kept, so that reading it fails: nothing is left out in silence.
+        inner = (each for each in top.rglob("*") if each.is_file() or each.is_symlink())
+        found = list(inner) if top.is_dir() else [top]
         for path in found:
             inside = path.relative_to(folder)
             if any(step.startswith(".") for step in inside.parts):

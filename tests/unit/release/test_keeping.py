@@ -79,6 +79,9 @@ def test_a_damaged_or_missing_blob_is_named(layout: Path, artifact: Artifact) ->
         blob.write_bytes(content)
         with pytest.raises(IntegrityError, match="part prompts: expected"):
             read_layout(layout)
+    blob.write_bytes(whole + bytes(1000))
+    with pytest.raises(IntegrityError, match=rf"got sha256:\w+ \({len(whole) + 1} bytes\)"):
+        read_layout(layout)
     blob.unlink()
     with pytest.raises(IntegrityError, match="part prompts: can't read"):
         read_layout(layout)

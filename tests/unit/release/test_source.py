@@ -197,6 +197,11 @@ def test_a_link_out_of_the_directory_is_refused(folder: Path, tmp_path: Path) ->
     assert "prompts: prompts/link.md leads out of DIR; copy the file into it" in refusal(folder)
 
 
+def test_a_link_to_a_folder_is_not_left_out_in_silence(folder: Path) -> None:
+    (folder / "prompts" / "more").symlink_to(folder / "data")
+    assert refusal(folder) == "can't read DIR/prompts/more: Is a directory"
+
+
 def test_a_tool_manifest_is_one_file(folder: Path) -> None:
     assert "tools: expected one file; data/ has 2" in refusal(two_files(with_release(folder, tools="data/")))
 
