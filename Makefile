@@ -61,7 +61,7 @@ type: setup ## Types
 	@.venv/bin/mypy
 
 unit: setup ## Unit, property, contract and data plane tests (no cluster)
-	@$(RUN) -m hack.cluster tools helm
+	@$(RUN) -m hack.cluster tools helm registry
 	@$(RUN) -m hack.prometheus
 	@$(WITH_CLIENTS) $(RUN) -m pytest tests --ignore=tests/integration --ignore=tests/e2e --ignore=tests/scale --ignore=tests/lifecycle
 

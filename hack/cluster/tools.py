@@ -59,9 +59,10 @@ PROGRAMS = {
         Program("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
         Program("kind", "kind", "sigs.k8s.io/kind"),
+        Program("registry", "registry", "github.com/distribution/distribution/v3/cmd/registry"),
     )
 }
-NATIVE = tuple(name for name in PROGRAMS if name not in {"kwok", "kind"})
+NATIVE = tuple(name for name in PROGRAMS if name not in {"kwok", "kind", "registry"})
 API_ONLY = ("kube-apiserver", "etcd", "kube-controller-manager", "kubectl")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from agentrollouts.cli import answer, lint, plan, show, simulate, status, steer
+from agentrollouts.cli import answer, diff, lint, plan, release, show, simulate, status, steer
 from agentrollouts.cli.errors import CommandError
 
 app = typer.Typer(
@@ -33,8 +33,10 @@ for name, command in (
     ("lint", lint.lint_command),
     ("plan", plan.plan_command),
     ("simulate", simulate.simulate_command),
+    ("diff", diff.diff_command),
 ):
     app.command(name)(command)
+app.add_typer(release.release, name="release")
 
 
 _TARGETING = ("-n", "--namespace", "--context", "--kubeconfig")

@@ -1,1 +1,1 @@
-"""The five-part release: what makes two artifacts the same."""
+"""The release artifact: five parts as canonical documents under one digest; how they are built, kept, moved and compared."""

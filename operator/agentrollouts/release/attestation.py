@@ -1,0 +1,153 @@
+"""Statements about a release, signed with a local key: in-toto Statement v1 in a DSSE envelope, made and checked offline.
+
+A statement names the artifact by its digest and by agent and version, because the digest doesn't cover those two: a signature for 2.1.0
+doesn't vouch for the same parts under another number. Needs the extra ``signing``, which is imported when it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agentrollouts.release.artifact import Artifact
+from agentrollouts.release.canonical import CanonicalError, canonical, parse, read_json
+from agentrollouts.release.errors import IntegrityError, ReleaseError
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import SSlibKey
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+LARGEST_ENVELOPE = 1024 * 1024
+"""Bytes."""
+
+
+class SignatureError(IntegrityError):
+    """No signature of the right key for the right release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A statement that was checked: the claim (build, eval, replay or approval), what it says, and the id of the key that vouches for it."""
+
+    claim: str
+    predicate: Mapping[str, Any]
+    key_id: str
+
+
+def predicate_type(claim: str) -> str:
+    """The URI of a claim."""
+    return f"https://agentrollouts.io/attestations/{claim}/v1"
+
+
+def statement(artifact: Artifact, claim: str, predicate: Mapping[str, Any]) -> bytes:
+    """The in-toto statement, canonical. Raises ReleaseError where the predicate has no canonical form."""
+    try:
+        return canonical(
+            {
+                "_type": STATEMENT_TYPE,
+                "subject": _subject(artifact),
+                "predicateType": predicate_type(claim),
+                "predicate": dict(predicate),
+            }
+        )
+    except CanonicalError as error:
+        raise ReleaseError(f"the predicate: {error}") from error
+
+
+def sign(payload: bytes, private_key: bytes) -> bytes:
+    """The DSSE envelope of a statement; the key is PEM without a password, as ``openssl genpkey`` makes it.
+
+    Raises ReleaseError where it is no such key or the extra ``signing`` is missing.
+    """
+    _require_extra()
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.signer import CryptoSigner
+
+    try:
+        key = load_pem_private_key(private_key, password=None)
+    except (ValueError, TypeError) as error:
+        raise ReleaseError(f"expected an Ed25519 private key as PEM, without a password; {error}") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ReleaseError(f"expected an Ed25519 private key; got {type(key).__name__}")
+    envelope = Envelope(payload, PAYLOAD_TYPE, {})
+    envelope.sign(CryptoSigner(key))
+    return canonical(envelope.to_dict())
+
+
+def check(envelope: bytes, artifact: Artifact, public_key: bytes) -> Attestation:
+    """What an envelope vouches for, once it is sure that this key signed it and that it is about this release.
+
+    Raises:
+        SignatureError: another key, another release, or not what was signed.
+        ReleaseError: the key is no Ed25519 public key as PEM, or the extra ``signing`` is missing.
+    """
+    key = _public(public_key)
+    said = _payload(envelope, key)
+    if not isinstance(said, dict) or said.get("_type") != STATEMENT_TYPE:
+        raise SignatureError(f"expected a statement of the type {STATEMENT_TYPE}; got another")
+    if said.get("subject") != _subject(artifact):
+        raise SignatureError(
+            f"expected a statement about {_subject(artifact)[0]['name']} {artifact.digest}; it is about {said.get('subject')}"
+        )
+    claim = (
+        str(said.get("predicateType"))
+        .removeprefix("https://agentrollouts.io/attestations/")
+        .removesuffix("/v1")
+    )
+    if said.get("predicateType") != predicate_type(claim):
+        raise SignatureError(f"expected a predicateType such as {predicate_type('build')}; got {claim}")
+    return Attestation(claim, said.get("predicate") or {}, key.keyid)
+
+
+def _payload(content: bytes, key: SSlibKey) -> Any:
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.exceptions import VerificationError
+
+    try:
+        envelope = Envelope.from_dict(read_json(content))
+        if envelope.payload_type != PAYLOAD_TYPE:
+            raise SignatureError(f"expected the payload type {PAYLOAD_TYPE}; got {envelope.payload_type!r}")
+        envelope.verify([key], 1)
+        # NB: only now may the payload be read.
+        return parse(envelope.payload)
+    except VerificationError as error:
+        raise SignatureError(
+            f"expected a signature of the key {key.keyid}; there is none that holds"
+        ) from error
+    except (CanonicalError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SignatureError(f"expected a DSSE envelope around a canonical statement; {error}") from error
+
+
+def _public(pem: bytes) -> SSlibKey:
+    _require_extra()
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    from securesystemslib.signer import SSlibKey
+
+    try:
+        key = load_pem_public_key(pem)
+    except ValueError as error:
+        raise ReleaseError(f"expected an Ed25519 public key as PEM; {error}") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise ReleaseError(f"expected an Ed25519 public key; got {type(key).__name__}")
+    return SSlibKey.from_crypto(key)
+
+
+def _subject(artifact: Artifact) -> list[dict[str, Any]]:
+    name = f"{artifact.agent}-{artifact.version}"
+    return [{"name": name, "digest": {"sha256": artifact.digest.removeprefix("sha256:")}}]
+
+
+def _require_extra() -> None:
+    try:
+        import cryptography
+        import securesystemslib
+    except ImportError as error:
+        raise ReleaseError(
+            "signing needs the extra `signing`: pip install 'agent-rollouts[cli,signing]'"
+        ) from error
+    assert cryptography and securesystemslib

@@ -1,0 +1,69 @@
+"""A release without a registry: one immutable ConfigMap, which the API server itself refuses to change.
+
+One and not one a part, so that a release is there as a whole or not at all. It holds the manifest and the documents, so it is read
+as carefully as what comes from a registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agentrollouts.api.base import GROUP
+from agentrollouts.release.artifact import Artifact
+from agentrollouts.release.digest import PARTS
+from agentrollouts.release.errors import IntegrityError, ReleaseError
+from agentrollouts.release.package import Package, package_of, read_manifest
+
+LARGEST = 1024 * 1024
+"""Bytes of all keys and values: what the API server takes."""
+MANIFEST = "manifest.json"
+CONFIG = "parts.json"
+DIGEST_LENGTH = 12
+"""Hexadecimal digits of the digest in names and labels, as the operator's own objects have them."""
+
+
+def configmap_of(artifact: Artifact) -> dict[str, Any]:
+    """The manifest of the ConfigMap, named by agent, version and artifact digest.
+
+    Raises ReleaseError where the documents don't fit into one ConfigMap.
+    """
+    package = package_of(artifact)
+    contents = {MANIFEST: package.manifest, CONFIG: artifact.config} | {
+        f"{part}.json": document.content for part, document in artifact.documents.items()
+    }
+    size = sum(len(name) + len(content) for name, content in contents.items())
+    if size > LARGEST:
+        largest = max(artifact.documents, key=lambda part: len(contents[f"{part}.json"]))
+        raise ReleaseError(
+            f"expected at most {LARGEST} bytes, what a ConfigMap can hold; the release has {size}, most of them in {largest}:"
+            " push it to a registry instead"
+        )
+    short = artifact.digest.removeprefix("sha256:")[:DIGEST_LENGTH]
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": f"{artifact.agent}-{artifact.version}-{short}",
+            "labels": {f"{GROUP}/agent": artifact.agent, f"{GROUP}/artifact": short},
+            "annotations": {f"{GROUP}/artifact-digest": artifact.digest},
+        },
+        "immutable": True,
+        "data": {name: content.decode() for name, content in contents.items()},
+    }
+
+
+def package_in(configmap: Mapping[str, Any]) -> Package:
+    """The package in a ConfigMap, unchecked but for its shape: :func:`artifact_of` does the rest. Raises IntegrityError."""
+    data = configmap.get("data")
+    wanted = {MANIFEST, CONFIG, *(f"{part}.json" for part in PARTS)}
+    if not isinstance(data, Mapping) or set(data) != wanted:
+        got = ", ".join(sorted(map(str, data))) if isinstance(data, Mapping) and data else "none"
+        raise IntegrityError(f"expected a ConfigMap with the keys {', '.join(sorted(wanted))}; got {got}")
+    contents = {name: str(content).encode() for name, content in data.items()}
+    keys = (CONFIG, *(f"{part}.json" for part in PARTS))
+    named = read_manifest(contents[MANIFEST]).blobs.values()
+    return Package(
+        contents[MANIFEST],
+        {blob.digest: contents[key] for blob, key in zip(named, keys, strict=True)},
+    )
