@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from agentrollouts.cli import answer, lint, plan, show, simulate, status, steer
+from agentrollouts.cli import eval as evals
 from agentrollouts.cli.errors import CommandError
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ for name, command in (
     ("simulate", simulate.simulate_command),
 ):
     app.command(name)(command)
+app.add_typer(evals.app, name="eval")
 
 
 _TARGETING = ("-n", "--namespace", "--context", "--kubeconfig")
