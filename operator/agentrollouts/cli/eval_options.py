@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from agentrollouts.evals.errors import InputError
 from agentrollouts.evals.results import Results, decimal
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 INVALID = 2
 """Exit status where the input can't be used, which isn't a failed gate."""
 
@@ -21,8 +24,16 @@ ArtifactDigest = Annotated[
 ]
 
 
-def about(agent: str, version: str, artifact_digest: str) -> Mapping[str, str]:
-    """Those of the options that are given, as fields of the results."""
+def about(agent: str, version: str, artifact_digest: str) -> Mapping[str, Any]:
+    """Those of the options that are given, as fields of the results.
+
+    Raises:
+        InputError: the artifact digest is none.
+    """
+    if artifact_digest and not _DIGEST.fullmatch(artifact_digest):
+        raise InputError(
+            f"--artifact-digest: expected sha256: and 64 hexadecimal digits; got {artifact_digest!r}"
+        )
     given = {"agent": agent, "version": version, "artifact_digest": artifact_digest}
     return {name: value for name, value in given.items() if value}
 
