@@ -15,7 +15,7 @@ from fractions import Fraction
 from agentrollouts.core.checks.result import Verdict
 from agentrollouts.core.statistics import Interval
 from agentrollouts.evals.errors import InputError
-from agentrollouts.evals.interval import bounds, differences, repeats_needed
+from agentrollouts.evals.interval import bounds, repeats_needed, side
 from agentrollouts.evals.results import Case, Results, mean_of
 
 
@@ -159,10 +159,10 @@ def _case_by_case(
     score, before = mean_of(pair[1] for pair in pairs.values()), mean_of(pair[0] for pair in pairs.values())
     interval, enough, verdict = None, None, _plain(before - score, limits)
     if repeats > 1:
-        seen = differences((pair[0].scores, pair[1].scores) for pair in pairs.values())
-        interval = bounds(seen, before - score)
+        sides = [(side(old.scores), side(new.scores)) for old, new in pairs.values()]
+        interval = bounds(sides)
         if verdict is Verdict.FAIL and interval.low <= limits.max_regression:
-            verdict, enough = Verdict.WARN, repeats_needed(seen, repeats, float(limits.max_regression))
+            verdict, enough = Verdict.WARN, repeats_needed(sides, float(limits.max_regression))
     return Comparison(
         score=score,
         baseline=before,
