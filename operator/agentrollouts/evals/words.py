@@ -57,9 +57,13 @@ def comparison_sentence(judgement: Judgement) -> str:
     assert found is not None
     if found.verdict is Verdict.PASS:
         return f"Regression check passed (delta: {decimal(-found.regression):+z.4f})"
-    lost, _ = beside(found.regression, judgement.limits.max_regression)
+    lost, limit = beside(found.regression, judgement.limits.max_regression)
     sentence = f"Regression of {lost} from baseline {decimal(found.baseline):.4f}"
-    return sentence if found.verdict is Verdict.FAIL else f"{sentence} isn't shown: {_what_would(found)}"
+    return (
+        sentence
+        if found.verdict is Verdict.FAIL
+        else f"{sentence} isn't shown to exceed {limit}: {_what_would(found)}"
+    )
 
 
 def case_lines(judgement: Judgement) -> Iterator[str]:
@@ -108,7 +112,7 @@ def _scope(found: Comparison) -> Iterator[str]:
 
 def _what_would(found: Comparison) -> str:
     if found.enough_repeats is None:
-        return "no number of repeats would tell"
+        return "no thousand repeats would tell"
     return f"about {found.enough_repeats - found.repeats} more repeats on both sides would tell, if it stays as it is"
 
 

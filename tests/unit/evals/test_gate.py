@@ -84,7 +84,10 @@ def test_a_loss_that_may_be_chance_isnt_shown_and_fails_unless_it_may_pass() -> 
     assert (open_.verdict, open_.passed) == (Verdict.WARN, True)
     assert told(closed)[-1] == "FAIL: what isn't shown counts as a failure (--on-unclear fail)"
     assert told(open_)[-1] == "PASS"
-    assert "WARN: Regression of 0.1000 from baseline 1.0000 isn't shown: about " in told(closed)[1]
+    assert (
+        "WARN: Regression of 0.1000 from baseline 1.0000 isn't shown to exceed 0.0500: about "
+        in told(closed)[1]
+    )
 
 
 def test_a_score_below_the_minimum_fails_whatever_else_may_pass() -> None:
