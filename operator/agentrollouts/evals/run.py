@@ -91,7 +91,7 @@ def _scored(name: str, tags: tuple[str, ...], found: ReportCase[Any, Any, Any]) 
     """Every scorer weighs the same; an assertion that holds is 1. The attempt passes if all hold and no score is below a half."""
     scores = {key: Decimal(str(result.value)) for key, result in found.scores.items()}
     for key, score in scores.items():
-        if not (score.is_finite() and 0 <= score <= 1):
+        if not 0 <= score <= 1:
             return broken(name, f"scorer {key} gave {score}; expected a number from 0 to 1", tags=tags)
     all_scores = [*scores.values(), *(Decimal(result.value) for result in found.assertions.values())]
     if not all_scores:

@@ -82,7 +82,7 @@ def test_an_interruption_keeps_what_was_done_and_the_gate_refuses_it(
 ) -> None:
     running = started(folder, "hangs")
     running.send_signal(kind)
-    _, told = running.communicate()
+    _, told = running.communicate(timeout=120)
     assert running.returncode == 130
     assert told == "error: interrupted after 1 of 3 tasks; r.json is partial, and eval gate refuses it\n"
     results = read((folder / "r.json").read_text())
@@ -95,7 +95,7 @@ def test_an_interruption_before_anything_is_done_leaves_the_results_of_before(fo
     (folder / "r.json").write_text("before")
     running = started(folder, "hangs_at_once")
     running.send_signal(signal.SIGINT)
-    _, told = running.communicate()
+    _, told = running.communicate(timeout=120)
     assert (running.returncode, "nothing is written" in told) == (130, True)
     assert (folder / "r.json").read_text() == "before"
 

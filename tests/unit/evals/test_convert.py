@@ -81,6 +81,15 @@ def test_a_log_of_inspect_that_wasnt_finished_is_partial() -> None:
     assert converted(Tool.INSPECT, log).partial
 
 
+def test_repeats_are_in_the_order_of_epochs_wherever_a_log_has_them() -> None:
+    log = real(Tool.INSPECT)
+    for sample in log["samples"]:
+        if (sample["id"], sample["epoch"]) == ("late", 1):
+            sample["scores"]["match"]["value"] = "I"
+    log["samples"].reverse()
+    assert scores(converted(Tool.INSPECT, log))["late"] == [0.5, 0, 1]
+
+
 def test_a_value_of_inspect_that_is_no_number_is_refused() -> None:
     log = real(Tool.INSPECT)
     log["samples"][0]["scores"]["match"]["value"] = {"a": 1}

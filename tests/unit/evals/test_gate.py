@@ -90,6 +90,16 @@ def test_a_loss_that_may_be_chance_isnt_shown_and_fails_unless_it_may_pass() -> 
     )
 
 
+def test_a_loss_that_is_real_but_may_be_within_the_limit_isnt_shown() -> None:
+    old = {f"c{n}": [1] * 5 for n in range(24)}
+    found = judge(results({**old, "c0": [0] * 5, "c1": [0] * 5}), results(old), Limits(Fraction(0)))
+    assert found.verdict is Verdict.WARN
+    assert found.comparison is not None and found.comparison.interval is not None
+    assert 0 < found.comparison.interval.low < 0.05
+    assert found.comparison.enough_repeats == 10
+    assert "about 5 more repeats on both sides would tell" in told(found)[1]
+
+
 def test_a_score_below_the_minimum_fails_whatever_else_may_pass() -> None:
     old = {f"c{n}": [1, 1] for n in range(5)}
     limits = Limits(Fraction("0.95"), on_unclear=OnUnclear.PASS)

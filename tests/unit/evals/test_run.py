@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import yaml
+from pydantic_evals import Case
+from pydantic_evals.evaluators import Evaluator, EvaluatorContext
 
 from agentrollouts.evals.attempts import Attempt
-from agentrollouts.evals.dataset import Tasks, load
+from agentrollouts.evals.dataset import Task, Tasks, load
 from agentrollouts.evals.errors import InputError
 from agentrollouts.evals.run import Pace, in_order, run
 from agentrollouts.evals.target import FunctionTarget, TargetError, function_named
@@ -152,6 +156,25 @@ async def test_an_answer_that_never_comes_is_given_up_in_a_thread_and_out_of_one
 
 
 @pytest.mark.asyncio
+async def test_an_answer_that_comes_too_late_disturbs_nobody() -> None:
+    threads: list[threading.Thread] = []
+    problems: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+    late = threading.Event()
+
+    def waits(_: Any) -> str:
+        threads.append(threading.current_thread())
+        late.wait()
+        return "a"
+
+    await asked(dataset(case()), waits, Pace(timeout=0.01))
+    late.set()
+    await asyncio.to_thread(threads[0].join)
+    await asyncio.sleep(0)
+    assert problems == []
+
+
+@pytest.mark.asyncio
 async def test_an_interruption_leaves_what_was_done() -> None:
     tasks, attempts, reached = dataset(case(name="one"), case("wait", name="two")), [], asyncio.Event()
 
@@ -198,6 +221,38 @@ async def test_a_scorer_that_breaks_is_told() -> None:
     [attempt] = await asked(tasks, right)
     assert attempt.score == 0
     assert (attempt.error or "").startswith("scorer LLMJudge broke: ")
+
+
+@dataclass
+class Gives(Evaluator[Any, Any, Any]):
+    value: float
+
+    def evaluate(self, ctx: EvaluatorContext[Any, Any, Any]) -> float:
+        return self.value
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("value", "score", "passed", "told"),
+    [
+        (0.25, "0.25", False, None),
+        (0.5, "0.5", True, None),
+        (0.1 + 0.2, "0.30000000000000004", False, None),
+        (1.5, "0", False, "scorer Gives gave 1.5; expected a number from 0 to 1"),
+        (-0.5, "0", False, "scorer Gives gave -0.5; expected a number from 0 to 1"),
+        (
+            math.nan,
+            "0",
+            False,
+            "scorer Gives broke: ValueError: Gives(value=nan).evaluate returned a value of an invalid type: nan.",
+        ),
+    ],
+)
+async def test_a_number_of_a_scorer_is_the_score_if_it_can_be_one(
+    value: float, score: str, passed: bool, told: str | None
+) -> None:
+    tasks = Tasks("sha256:0", (Task(1, "one", Case(name="one", inputs="q", evaluators=[Gives(value)])),))
+    assert await asked(tasks, right) == [Attempt("one", Decimal(score), passed, told)]
 
 
 @pytest.mark.asyncio
