@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from agentrollouts.cli import answer, diff, lint, plan, release, show, simulate, status, steer
+from agentrollouts.cli import eval as evals
 from agentrollouts.cli.errors import CommandError
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ for name, command in (
 ):
     app.command(name)(command)
 app.add_typer(release.release, name="release")
+app.add_typer(evals.app, name="eval")
 
 
 _TARGETING = ("-n", "--namespace", "--context", "--kubeconfig")

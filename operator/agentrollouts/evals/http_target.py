@@ -1,0 +1,47 @@
+"""A version that is asked over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from agentrollouts.evals.target import TargetError
+
+SESSION_HEADER = "x-agent-session"
+END_HEADER = "x-agent-session-end"
+
+
+class HttpTarget:
+    """POSTs each task as JSON, in a session of its own that ends with it.
+
+    Inputs that are an object are the body as they are; anything else is sent as ``{"input": …}``. The answer is ``field`` of the JSON
+    object that comes back, or all of it; what isn't JSON is text.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, url: str, *, field: str = "") -> None:
+        self._client, self._url, self._field = client, url, field
+
+    async def ask(self, inputs: Any, session: str, /) -> Any:
+        """The answer of one request; redirects aren't followed, because a login page is no answer."""
+        body = inputs if isinstance(inputs, Mapping) else {"input": inputs}
+        headers = {SESSION_HEADER: session, END_HEADER: "true"}
+        try:
+            response = await self._client.post(self._url, json=body, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise TargetError(str(error) or type(error).__name__) from error
+        if not response.is_success:
+            raise TargetError(f"status {response.status_code}: {response.text[:200]}")
+        return self._answer(response)
+
+    def _answer(self, response: httpx.Response) -> Any:
+        try:
+            value = response.json()
+        except ValueError:
+            value = response.text
+        if not self._field:
+            return value
+        if not isinstance(value, Mapping) or self._field not in value:
+            raise TargetError(f"expected {self._field!r} in the answer; got {str(value)[:200]}")
+        return value[self._field]
