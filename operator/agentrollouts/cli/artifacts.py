@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -19,8 +19,10 @@ from agentrollouts.release.errors import ReleaseError
 from agentrollouts.release.layout import is_layout, read_layout
 from agentrollouts.release.package import Package, artifact_of, package_of
 from agentrollouts.release.reference import Reference, parse_reference
-from agentrollouts.release.registry import Registry
 from agentrollouts.release.source import RELEASE_FILE, read_source
+
+if TYPE_CHECKING:
+    from agentrollouts.release.registry import Registry
 
 WHAT = "A release directory, an OCI layout, a ConfigMap's YAML file or a reference such as registry.example.com/support:2.1.0."
 What = Annotated[str, typer.Argument(metavar="RELEASE", help=WHAT)]
@@ -52,6 +54,9 @@ def find_package(what: str, *, plain_http: bool = False) -> tuple[Artifact, Pack
 
 def registry(reference: Reference, *, plain_http: bool) -> Registry:
     """The registry of a reference, with the user's own credentials for it."""
+    # NB: httpx takes long to load, and most commands need no registry.
+    from agentrollouts.release.registry import Registry
+
     return Registry(reference, credentials=credentials_for(reference.host), plain_http=plain_http)
 
 

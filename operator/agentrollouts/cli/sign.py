@@ -16,7 +16,6 @@ from agentrollouts.release.attestation import Attestation, SignatureError, check
 from agentrollouts.release.canonical import CanonicalError, read_json
 from agentrollouts.release.package import package_of
 from agentrollouts.release.reference import parse_reference
-from agentrollouts.release.referrers import attach, attached
 
 
 class ClaimName(StrEnum):
@@ -60,6 +59,9 @@ def sign_command(
             with registry(parse_reference(attach_to), plain_http=plain_http) as remote:
                 if remote.pull() != package:
                     raise CommandError(f"expected {attach_to} to be this release; push it first")
+                # NB: it loads httpx, which takes long.
+                from agentrollouts.release.referrers import attach
+
                 attach(remote, package, envelope)
     typer.echo(envelope.decode())
 
@@ -71,6 +73,8 @@ def check_signature(
     public, envelopes = _bytes(key), [_bytes(path) for path in files]
     if not envelopes:
         with registry(parse_reference(what), plain_http=plain_http) as remote:
+            from agentrollouts.release.referrers import attached
+
             envelopes = attached(remote, package_of(artifact))
     refusals: list[str] = []
     for envelope in envelopes:

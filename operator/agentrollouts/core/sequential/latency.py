@@ -17,9 +17,9 @@ from agentrollouts.core.sequential.measure import Block, Course, Sums
 from agentrollouts.core.sequential.remembered import ENOUGH, faded, remembered, smoothed
 from agentrollouts.core.sequential.units import Units
 
-RISES = (0.02, 0.06, 0.16, 0.40)
+RISES = (0.02, 0.04, 0.09, 0.20, 0.42)
 """How much more may lie above an edge, beyond its margin: one bet each."""
-WEIGHTS = (0.33, 0.28, 0.22, 0.17)
+WEIGHTS = (0.28, 0.26, 0.20, 0.15, 0.11)
 SLOWEST, FASTEST = 0.02, 0.80
 """An edge speaks if so much of the old version's latency lies above it, at least and at most."""
 LEAST = 0.005

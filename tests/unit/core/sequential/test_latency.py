@@ -93,14 +93,14 @@ def test_a_candidate_advances_past_a_histogram_that_cannot_tell() -> None:
 
 
 def test_stakes_lie_on_small_rises_first() -> None:
-    """A third on the smallest and a sixth on the largest. Where nothing is won or lost, they are what is held."""
+    """A quarter on the smallest and a tenth on the largest. Where nothing is won or lost, they are what is held."""
     assert (len(WEIGHTS), sum(WEIGHTS)) == (len(RISES), pytest.approx(1.0, rel=1e-12))
     assert list(WEIGHTS) == sorted(WEIGHTS, reverse=True)
     measure = Latency()
     course = measure.begun(block(100.0, FAIR))
     assert edges(course.fixed) == ("1", "2")
     held = measure.folded(course, block(1e-9, FAIR), block(1e-9, FAIR)).against
-    expected = [0.7 * weight for weight in (0.33, 0.28, 0.22, 0.17)]
+    expected = [0.7 * weight for weight in (0.28, 0.26, 0.20, 0.15, 0.11)]
     assert [list(part) for part in held] == [pytest.approx(expected, rel=1e-6)] * 2
 
 
