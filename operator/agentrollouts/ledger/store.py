@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, Table, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agentrollouts.api.task import TaskLabel, TaskRecord, canonical
@@ -59,9 +59,10 @@ class Store:
         """Store those that aren't there yet, all or none; how many that were. ``now`` in microseconds since 1970."""
         if not records:
             return 0
-        rows = [self._row(record) | {"received": now} for record in records]
+        # NB: in the order of the ids, so that two batches with the same tasks never wait for one another.
+        rows = [self._row(record) | {"received": now} for record in sorted(records, key=lambda one: one.id)]
         with self._database.writing() as connection:
-            return sum(_insert_once(connection, row) for row in rows)
+            return sum(_insert_once(connection, tasks, row) for row in rows)
 
     def get(self, task: str, *, holdouts: bool) -> str | None:
         """One record; None where there is none, or none to be seen."""
@@ -101,12 +102,17 @@ class Store:
 
     def put_evidence(self, namespace: str, rollout: str, attempt: int, bundle: bytes, *, now: int) -> bool:
         """Keep a bundle; False where these very bytes are kept already. EvidenceExistsError where others are."""
-        row = {"namespace": namespace, "rollout": rollout, "attempt": attempt}
+        row = {
+            "namespace": namespace,
+            "rollout": rollout,
+            "attempt": attempt,
+            "received": now,
+            "bundle": bundle,
+        }
         with self._database.writing() as connection:
-            kept = connection.execute(_bundle(namespace, rollout, attempt).with_for_update()).scalar()
-            if kept is None:
-                connection.execute(insert(evidence).values(row | {"received": now, "bundle": bundle}))
+            if _insert_once(connection, evidence, row):
                 return True
+            kept = connection.execute(_bundle(namespace, rollout, attempt)).scalar_one()
         if bytes(kept) != bundle:
             raise EvidenceExistsError(
                 f"other evidence is kept for attempt {attempt} of {namespace}/{rollout}, and evidence never changes"
@@ -140,10 +146,11 @@ class Store:
         }
 
 
-def _insert_once(connection: Connection, row: dict[str, Any]) -> int:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(tasks).values(row).on_conflict_do_nothing(index_elements=["id"])
-    return connection.execute(statement).rowcount
+def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> int:
+    """How many rows were added: 1, or 0 where there is one with this key."""
+    if connection.dialect.name == "postgresql":
+        return connection.execute(postgresql.insert(table).values(row).on_conflict_do_nothing()).rowcount
+    return connection.execute(sqlite.insert(table).values(row).on_conflict_do_nothing()).rowcount
 
 
 def _selected(query: Query) -> Select[Any]:
