@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -28,11 +29,10 @@ def free_port() -> int:
 class LedgerProcess:
     """One ledger: its database and its port stay, the process comes and goes."""
 
-    def __init__(self, folder: Path, *options: str, database: str = "", limit: Any = None) -> None:
+    def __init__(self, folder: Path, *options: str, database: str = "") -> None:
         self.port = free_port()
         self.database = database or f"sqlite:///{folder}/ledger.db"
         self._options = options or ("--insecure",)
-        self._limit = limit
         self._log = (folder / "ledger.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -43,6 +43,12 @@ class LedgerProcess:
     @property
     def runs(self) -> bool:
         return self._process is not None
+
+    def limit_files(self, size: int) -> None:
+        """No file may grow beyond this size any more, as if the disk was full."""
+        assert self._process is not None
+        _, hard = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, hard))
 
     def start(self) -> None:
         command = [
@@ -60,7 +66,6 @@ class LedgerProcess:
             env=os.environ | {"AGENT_ROLLOUTS_LEDGER_DATABASE_URL": self.database},
             stdout=self._log,
             stderr=self._log,
-            preexec_fn=self._limit,
         )
         deadline = time.monotonic() + _DEADLINE_SECONDS
         while not self._listens():

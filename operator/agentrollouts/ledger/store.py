@@ -148,9 +148,9 @@ class Store:
 
 def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> int:
     """How many rows were added: 1, or 0 where there is one with this key."""
-    if connection.dialect.name == "postgresql":
-        return connection.execute(postgresql.insert(table).values(row).on_conflict_do_nothing()).rowcount
-    return connection.execute(sqlite.insert(table).values(row).on_conflict_do_nothing()).rowcount
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(row).on_conflict_do_nothing()
+    return len(connection.execute(statement.returning(*table.primary_key)).all())
 
 
 def _selected(query: Query) -> Select[Any]:
