@@ -76,7 +76,7 @@ class Room:
         if depth == 0:
             raise _FullError
         if isinstance(value, Mapping):
-            return {self._text(str(name)): self._copy(item, depth - 1) for name, item in value.items()}
+            return {self._name(name): self._copy(item, depth - 1) for name, item in value.items()}
         if isinstance(value, (list, tuple, AbstractSet)):
             return [self._copy(item, depth - 1) for item in value]
         if is_dataclass(value) and not isinstance(value, type):
@@ -84,6 +84,10 @@ class Room:
         if callable(dump := getattr(value, "model_dump", None)) and not isinstance(value, type):
             return self._copy(dump(), depth - 1)
         return self._text(str(value))
+
+    def _name(self, name: object) -> str:
+        # NB: two names that differ in what is no character would become one, and the ledger would read another record.
+        return self._text(str(name)).encode("utf-8", "replace").decode()
 
     def _text(self, text: str) -> str:
         self._take(chars=len(text))
@@ -166,10 +170,9 @@ def write(draft: Draft, identity: Identity) -> Written:
     record = _document(draft, identity, bodies)
     line = _encoded(record)
     cut = draft.calls_left_out or draft.room.cut or bodies.cut
-    while len(line) > MAX_RECORD_BYTES:
-        cut = True
-        _cut_largest(record)
-        line = _encoded(record)
+    if (excess := len(line) - MAX_RECORD_BYTES) > 0:
+        _cut(record, excess)
+        return Written(_encoded(record), cut=True)
     return Written(line, cut)
 
 
@@ -198,18 +201,19 @@ def _document(draft: Draft, identity: Identity, bodies: Room) -> dict[str, Any]:
     }
 
 
-def _cut_largest(record: dict[str, Any]) -> None:
-    """Let go of the largest value, or, when only small ones are left, of the last call of a tool."""
+def _cut(record: dict[str, Any], excess: int) -> None:
+    """Let go of the largest values, then of the last calls of tools, until `excess` bytes are gone."""
     places = [(record, name) for name in _CAN_BE_CUT]
     places += [(call, name) for call in record["toolCalls"] for name in ("arguments", "result")]
-    size, (holder, name) = max(
-        ((len(_encoded(holder[name])), (holder, name)) for holder, name in places), key=lambda found: found[0]
-    )
-    marker = truncated(size)
-    if size > len(_encoded(marker)):
-        holder[name] = marker
-    else:
-        record["toolCalls"].pop()
+    sizes = [(len(_encoded(holder[name])), holder, name) for holder, name in places]
+    for size, holder, name in sorted(sizes, key=lambda found: found[0], reverse=True):
+        gained = size - len(_encoded(truncated(size)))
+        if excess <= 0 or gained <= 0:
+            break
+        holder[name] = truncated(size)
+        excess -= gained
+    while excess > 0:
+        excess -= len(_encoded(record["toolCalls"].pop())) + len(",")
 
 
 def _value(value: object, bodies: Room) -> object:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
@@ -25,9 +26,11 @@ TaskFeedback = Literal["thumbs_down", "regenerate", "takeover"]
 
 
 def _in_utc(value: object) -> object:
-    if isinstance(value, str) and not _TIME.fullmatch(value):
-        raise ValueError(f"expected a time of RFC 3339 in UTC, such as 2026-11-05T10:00:00Z; got {value!r}")
-    return value
+    if isinstance(value, datetime) or (isinstance(value, str) and _TIME.fullmatch(value)):
+        return value
+    raise ValueError(
+        f"expected a time of RFC 3339 in UTC, such as 2026-11-05T10:00:00Z; got {str(value)[:40]!r}"
+    )
 
 
 TaskId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
