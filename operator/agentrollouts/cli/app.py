@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from agentrollouts.cli import answer, lint, plan, show, simulate, status, steer
+from agentrollouts.cli import answer, ledger, lint, plan, show, simulate, status, steer
 from agentrollouts.cli.errors import CommandError
 
 app = typer.Typer(
@@ -33,6 +33,8 @@ for name, command in (
     ("lint", lint.lint_command),
     ("plan", plan.plan_command),
     ("simulate", simulate.simulate_command),
+    ("evidence", ledger.evidence_command),
+    ("tasks", ledger.tasks_command),
 ):
     app.command(name)(command)
 
