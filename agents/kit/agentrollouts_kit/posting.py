@@ -115,7 +115,7 @@ class Posting:
             folder = Path(self._settings.state_dir) / "ledger-spool"
             try:
                 yield DiskSpool(folder, DISK_BYTES)
-            except OSError as error:
+            except (OSError, ImportError) as error:
                 self._note_disk(error)
         yield MemorySpool(MEMORY_BYTES)
 
@@ -206,7 +206,7 @@ class Posting:
         with self._lock:
             self._counts[what] += number
 
-    def _note_disk(self, error: OSError) -> None:
+    def _note_disk(self, error: Exception) -> None:
         self._problems.note(
             "spool",
             "AGENT_STATE_DIR=%s can't hold records for the ledger: they wait in memory; give it room",

@@ -75,7 +75,7 @@ class Room:
             return value.decode("utf-8", "replace")
         if depth == 0:
             raise _FullError
-        if isinstance(value, Mapping):
+        if isinstance(value, (dict, Mapping)):
             return {self._name(name): self._copy(item, depth - 1) for name, item in value.items()}
         if isinstance(value, (list, tuple, AbstractSet)):
             return [self._copy(item, depth - 1) for item in value]

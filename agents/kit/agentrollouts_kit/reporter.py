@@ -262,6 +262,7 @@ class Reporter:
     def _drain_steps(self, deadline_seconds: float | None) -> Generator[None, None, DrainReport]:
         self.shadows.stop()
         deadline = self.settings.drain_seconds if deadline_seconds is None else deadline_seconds
+        began = self.clock()
         report = yield from drain_steps(
             self.ledger,
             clock=self.clock,
@@ -269,7 +270,8 @@ class Reporter:
             expect_scrapes=bool(self.settings.pod_name),
         )
         # NB: records are posted while a scrape is awaited, too; this is for those that came last.
-        yield from self._posting.flush_steps(min(deadline, FLUSH_SECONDS))
+        left = deadline - (self.clock() - began)
+        yield from self._posting.flush_steps(min(left, FLUSH_SECONDS))
         return report
 
     def _note_unrecorded(self, error: Exception) -> None:

@@ -100,9 +100,12 @@ class _FromMemory:
 
 
 class DiskSpool:
-    """Records in a folder, at most `max_bytes` from this process beside what it found. OSError when it can't be made."""
+    """Records in a folder, at most `max_bytes` from this process beside what it found. OSError when it can't be made, ImportError without a Unix."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
+        # NB: files are locked by it, so that who has none is told here and not at the first batch.
+        import fcntl  # noqa: F401
+
         self._folder = folder
         self._max = max_bytes
         self._numbers = itertools.count()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
 import structlog
@@ -30,6 +30,14 @@ def now() -> int:
 
 def serve(settings: Settings) -> None:
     """Run until SIGTERM; requests under way are answered before."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
     database = Database(settings.database)
     telemetry = Telemetry()
     service = Service(
@@ -63,7 +71,7 @@ def serve(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def cleaning(clean: Callable[[], None], *, seconds: float = CLEANING_SECONDS) -> Any:
+def cleaning(clean: Callable[[], None], *, seconds: float = CLEANING_SECONDS) -> Iterator[None]:
     """Clean in a thread while the block runs, at once and then every so many seconds, whatever goes wrong."""
     stopping = threading.Event()
 

@@ -113,7 +113,7 @@ def test_a_task_is_posted_with_what_was_told_of_it(
         clock.now += 1.5
     counts = flushed(reporter)
     assert (counts.posted, counts.spooled, set(counts.dropped.values())) == (1, 0, {0})
-    (one,) = found(ledger, "told")
+    (one,) = found(ledger, '"told"')
     assert one["input"] == {"told": ["first"]}
     assert (one["output"], one["expected"], one["outcome"]) == ("answer", "better answer", "refused")
     assert (one["cohort"], one["feedback"], one["refusal"], one["shadow"]) == (
