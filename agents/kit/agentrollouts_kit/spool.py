@@ -119,7 +119,7 @@ class DiskSpool:
         size = _on_disk(len(content))
         with self._lock:
             if self._used + size > self._max:
-                # What other processes posted meanwhile has made room.
+                # What was posted meanwhile, by whichever process, has made room.
                 self._used = self._measure()
             if self._used + size > self._max:
                 return False
@@ -130,7 +130,6 @@ class DiskSpool:
             path.write_bytes(content)
             path.rename(self._folder / name)
         except OSError:
-            self.release(size)
             path.unlink(missing_ok=True)
             raise
         return True
@@ -150,7 +149,7 @@ class DiskSpool:
                 file.leave()
                 break
             files.append(file)
-        return _FromDisk(self, files) if files else None
+        return _FromDisk(files) if files else None
 
     def waiting(self) -> int:
         """See `Spool`; 0 for a folder that can't be read."""
@@ -158,11 +157,6 @@ class DiskSpool:
             return sum(map(_count, self._names()))
         except OSError:
             return 0
-
-    def release(self, size: int) -> None:
-        """There is room for so many bytes more."""
-        with self._lock:
-            self._used = max(0, self._used - size)
 
     def _names(self) -> list[str]:
         return sorted(name for name in os.listdir(self._folder) if _count(name))
@@ -189,15 +183,13 @@ class _Claimed:
 
 
 class _FromDisk:
-    def __init__(self, spool: DiskSpool, files: Sequence[_Claimed]) -> None:
-        self._spool = spool
+    def __init__(self, files: Sequence[_Claimed]) -> None:
         self._files = files
         self.lines = tuple(line for file in files for line in file.content.split(b"\n") if line)
 
     def posted(self) -> None:
         for file in self._files:
             file.path.unlink(missing_ok=True)
-            self._spool.release(_on_disk(len(file.content)))
             file.leave()
 
     def keep(self) -> None:
