@@ -225,3 +225,11 @@ def test_what_is_told_of_a_task_arrives() -> None:
 )
 def test_bodies_are_told_as_what_they_are(body: Body, told: object) -> None:
     assert read(write(drafted(input=body), IDENTITY).line).input == told
+
+
+def test_the_ledger_takes_a_record_of_the_largest_size_and_none_beyond() -> None:
+    room = MOST_BYTES - len(canonical(read(write(drafted(input=""), IDENTITY).line)).encode())
+    for size, taken in ((room, 1), (room + 1, 0)):
+        record = json.loads(write(drafted(), IDENTITY).line) | {"input": "x" * size}
+        records, refusals = read_batch(json.dumps([record]).encode(), "application/json", ())
+        assert (len(records), len(refusals)) == (taken, 1 - taken)
