@@ -50,10 +50,16 @@ class OutcomeMiddleware:
         if capture is not None:
             context = replace(context, capture=capture)
             receive, send = capture.watch_receive(receive), capture.watch_send(send)
+        exchange = self.reporter.recording.exchange(scope)
+        if exchange is not None:
+            context = replace(context, exchange=exchange)
+            receive, send = exchange.watch_receive(receive), exchange.watch_send(send)
         token = current.set(context)
         try:
             await self.app(scope, receive, send)
         finally:
+            if exchange is not None:
+                self.reporter.recording.end(exchange)
             if capture is not None:
                 self.reporter.shadows.submit(capture)
             if context.ends_session:

@@ -45,7 +45,7 @@ class Capture:
     def __init__(self, scope: MutableMapping[str, Any], *, headers: Collection[str]) -> None:
         self._scope = scope
         self._names = {name.lower().encode() for name in (*ALWAYS_PASSED_ON, *headers)}
-        self._request, self._answer = _Body(MAX_REQUEST_BYTES), _Body(MAX_ANSWER_BYTES)
+        self._request, self._answer = CapturedBody(MAX_REQUEST_BYTES), CapturedBody(MAX_ANSWER_BYTES)
         self._start: Message = {}
         self._lock = threading.Lock()
         self._session: Session | None = None
@@ -107,22 +107,31 @@ class Capture:
         return Answer(body, headers.get(b"content-type", ""))
 
 
-class _Body:
+class CapturedBody:
     """A body in pieces, up to a limit in bytes."""
 
     def __init__(self, limit: int) -> None:
-        self._room = limit
+        self._limit = limit
         self._pieces: list[bytes] = []
         self._complete = False
+        self.size = 0
+        """Of what has passed so far, in bytes."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is within the limit so far."""
+        return self.size <= self._limit
 
     def add(self, message: Message) -> None:
+        """The next piece."""
         piece = message.get("body", b"")
-        self._room -= len(piece)
-        if self._room >= 0:
+        self.size += len(piece)
+        if self.fits:
             self._pieces.append(piece)
         else:
             self._pieces.clear()
         self._complete = not message.get("more_body", False)
 
     def whole(self) -> bytes | None:
-        return b"".join(self._pieces) if self._complete and self._room >= 0 else None
+        """The body; None when it was too large, or hasn't come to its end."""
+        return b"".join(self._pieces) if self._complete and self.fits else None

@@ -11,6 +11,7 @@ from agentrollouts_kit.vocabulary import COHORTS, NO_COHORT
 
 if TYPE_CHECKING:
     from agentrollouts_kit.capture import Capture
+    from agentrollouts_kit.exchange import Exchange
     from agentrollouts_kit.reporter import Reporter
 
 COHORT_HEADER: Final = "x-agent-cohort"
@@ -31,7 +32,7 @@ class RequestContext:
     """The cohort (index into the vocabulary), session key and stain of a request; `reporter` is who counts it.
 
     `shadow`: nobody waits for the answer as a user does. Its `cohort` is the one that asks, and it has neither session
-    nor stain. `capture`: the request was sampled to be asked again as a shadow.
+    nor stain. `capture`: the request was sampled to be asked again as a shadow. `exchange`: its bodies go to the ledger.
     """
 
     cohort: int = NO_COHORT
@@ -41,6 +42,7 @@ class RequestContext:
     reporter: Reporter | None = None
     shadow: bool = False
     capture: Capture | None = None
+    exchange: Exchange | None = None
 
 
 _NO_REQUEST: Final = RequestContext()

@@ -7,7 +7,8 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, TypeVar
 
-from agentrollouts_kit.task import Task, TaskScope, active, running
+from agentrollouts_kit.scope import TaskScope, active, running
+from agentrollouts_kit.task import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

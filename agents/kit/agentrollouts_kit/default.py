@@ -9,7 +9,8 @@ from typing import Any, TypeVar, overload
 from agentrollouts_kit.context import current
 from agentrollouts_kit.decorate import decorate
 from agentrollouts_kit.reporter import Reporter
-from agentrollouts_kit.task import Task, TaskScope, running
+from agentrollouts_kit.scope import TaskScope, running
+from agentrollouts_kit.task import Task
 from agentrollouts_kit.vocabulary import Feedback, Outcome
 
 Function = TypeVar("Function", bound=Callable[..., Any])

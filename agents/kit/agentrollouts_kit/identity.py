@@ -7,26 +7,34 @@ has a stand-in that cannot be mistaken for a released version.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 DIGEST_LABEL_LENGTH = 12
+_WHOLE = re.compile("sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The labels every series of one process carries; `digest` is the first 12 hex digits of the release digest."""
+    """The labels every series of one process carries; `digest` is the first 12 hex digits of the release digest.
+
+    `release_digest` is the whole of it, as `sha256:` and 64 hex digits; empty where nobody told it.
+    """
 
     agent: str = "agent"
     version: str = "0.0.0-dev"
     digest: str = "unknown"
+    release_digest: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Identity:
         """Read AGENT_NAME, AGENT_VERSION and AGENT_RELEASE_DIGEST (`sha256:<hex>`)."""
-        digest = env.get("AGENT_RELEASE_DIGEST", "").removeprefix("sha256:")
+        whole = env.get("AGENT_RELEASE_DIGEST", "")
+        digest = whole.removeprefix("sha256:")
         return cls(
             agent=env.get("AGENT_NAME") or cls().agent,
             version=env.get("AGENT_VERSION") or cls().version,
             digest=digest[:DIGEST_LABEL_LENGTH] or cls().digest,
+            release_digest=whole if _WHOLE.fullmatch(whole) else "",
         )

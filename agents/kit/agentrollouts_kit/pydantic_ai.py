@@ -6,12 +6,14 @@ Written against pydantic-ai-slim 2.68.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from agentrollouts_kit.task import Task
 
+_CALL_KINDS: Final = ("tool-call", "builtin-tool-call")
 _RETURN_KINDS: Final = ("tool-return", "builtin-tool-return")
 
 
@@ -50,17 +52,44 @@ def record_run(task: Task, result: RunResult, *, output_tools: Sequence[str] = (
         output_tokens=usage.output_tokens,
         cost_usd=float(usage.cost or 0),
     )
-    for name, ok in _tool_calls(result.new_messages()):
-        if name not in output_tools:
-            task.tool_call(name, ok=ok)
+    for call in _tool_calls(result.new_messages()):
+        if call.name not in output_tools:
+            arguments = _arguments(call.arguments) if task.recorded else None
+            task.tool_call(call.name, ok=call.ok, arguments=arguments, result=call.result, error=call.error)
     if isinstance(output := getattr(result, "output", None), str):
         task.response(output)
 
 
-def _tool_calls(messages: Iterable[_Message]) -> Iterable[tuple[str, bool]]:
+class _Call(NamedTuple):
+    """What came back from a tool, and what it had been asked, which is in an earlier message."""
+
+    name: str
+    ok: bool
+    arguments: object
+    result: object
+    error: str | None
+
+
+def _tool_calls(messages: Iterable[_Message]) -> Iterable[_Call]:
+    asked: dict[object, object] = {}
     for message in messages:
         for part in message.parts:
-            if part.part_kind in _RETURN_KINDS:
-                yield part.tool_name, part.outcome == "success"
-            elif part.part_kind == "retry-prompt" and part.tool_name:
-                yield part.tool_name, False
+            identifier = getattr(part, "tool_call_id", None)
+            if part.part_kind in _CALL_KINDS:
+                asked[identifier] = part.args
+            elif part.part_kind in _RETURN_KINDS or (part.part_kind == "retry-prompt" and part.tool_name):
+                arguments, ok = asked.get(identifier), getattr(part, "outcome", "") == "success"
+                if ok:
+                    yield _Call(part.tool_name, ok, arguments, part.content, None)
+                else:
+                    yield _Call(part.tool_name, ok, arguments, None, str(part.content))
+
+
+def _arguments(given: object) -> object:
+    """PydanticAI keeps them as the model wrote them: a JSON text, or read already."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError):
+        return given

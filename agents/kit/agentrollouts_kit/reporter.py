@@ -23,14 +23,17 @@ from agentrollouts_kit.keys import key_digest
 from agentrollouts_kit.layout import Layout
 from agentrollouts_kit.ledger import Clock, Ledger
 from agentrollouts_kit.names import Names
+from agentrollouts_kit.posting import FLUSH_SECONDS, Posting
+from agentrollouts_kit.posting_metrics import posting_families
 from agentrollouts_kit.problems import Problems
+from agentrollouts_kit.recording import Recording
+from agentrollouts_kit.scope import TaskScope
 from agentrollouts_kit.server import MetricsServer, Scrape
 from agentrollouts_kit.settings import Settings
 from agentrollouts_kit.shadow_ledger import count_shadow
 from agentrollouts_kit.shadow_scorer import ShadowScorer, Similarity
 from agentrollouts_kit.similarity import similarity as by_characters
 from agentrollouts_kit.tally import Caps, Tally
-from agentrollouts_kit.task import TaskScope
 from agentrollouts_kit.vocabulary import COHORTS, EVENTS, FEEDBACK, Feedback, Outcome
 
 if TYPE_CHECKING:
@@ -81,6 +84,8 @@ class Reporter:
         self._state: tuple[StateDir, StateFile] | None = None
         self._server: MetricsServer | None = None
         self.shadows = ShadowScorer(self, similarity=self._similarity)
+        self._posting = Posting(self.settings, self.identity, self.problems)
+        self.recording = Recording(self._posting, self.problems)
 
     @property
     def ledger(self) -> Ledger:
@@ -153,6 +158,7 @@ class Reporter:
 
     def serve(self) -> int | None:
         """Serve /metrics from a daemon thread; again is harmless. The port, None while another process has it."""
+        self._posting.start()
         if self._server is None:
             with self._lock:
                 if self._server is None:
@@ -172,6 +178,7 @@ class Reporter:
     def close(self) -> None:
         """Stop serving and let another process have the counts; for tests and for agents that end early."""
         self.shadows.stop()
+        self._posting.stop()
         if self._server is not None:
             self._server.close()
         if self._state is not None:
@@ -181,13 +188,13 @@ class Reporter:
     def collect(self) -> Iterator[Metric]:
         """The families, for a registry that serves them elsewhere: `registry.register(reporter)`."""
         cells, _ = self._read()
-        return self._exposition.families(cells, problems=self.problems.total)
+        return self._families(cells)
 
     def render(self, accept: str) -> Scrape:
         """Answer one scrape: close what is over, then write every series."""
         self.ledger.sweep()
         cells, seen = self._read()
-        families = [*self._exposition.families(cells, problems=self.problems.total), *self.registry.collect()]
+        families = [*self._families(cells), *self.registry.collect()]
         encode, content_type = choose_encoder(accept)
         body = encode(Collected(families))
 
@@ -196,6 +203,11 @@ class Reporter:
                 block.mark_scraped(sequence)
 
         return Scrape(body=body, content_type=content_type, delivered=delivered)
+
+    def _families(self, cells: list[float]) -> Iterator[Metric]:
+        yield from self._exposition.families(cells, problems=self.problems.total)
+        if self._posting.enabled:
+            yield from posting_families(self.identity, self._posting.counts())
 
     def _read(self) -> tuple[list[float], list[tuple[Cells, float]]]:
         """The sum over the processes of this pod, and which sequence of each block it holds."""
@@ -249,12 +261,18 @@ class Reporter:
 
     def _drain_steps(self, deadline_seconds: float | None) -> Generator[None, None, DrainReport]:
         self.shadows.stop()
-        return drain_steps(
+        deadline = self.settings.drain_seconds if deadline_seconds is None else deadline_seconds
+        began = self.clock()
+        report = yield from drain_steps(
             self.ledger,
             clock=self.clock,
-            deadline_seconds=self.settings.drain_seconds if deadline_seconds is None else deadline_seconds,
+            deadline_seconds=deadline,
             expect_scrapes=bool(self.settings.pod_name),
         )
+        # NB: records are posted while a scrape is awaited, too; this is for those that came last.
+        left = deadline - (self.clock() - began)
+        yield from self._posting.flush_steps(min(left, FLUSH_SECONDS))
+        return report
 
     def _note_unrecorded(self, error: Exception) -> None:
         self.problems.note(

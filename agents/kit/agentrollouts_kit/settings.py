@@ -48,6 +48,8 @@ _ENV = {
     "shadow_per_minute": "AGENT_SHADOW_PER_MINUTE",
     "shadow_timeout_seconds": "AGENT_SHADOW_TIMEOUT_SECONDS",
     "shadow_answers": "AGENT_SHADOW_ANSWERS",
+    "ledger_url": "AGENT_LEDGER_URL",
+    "ledger_token_file": "AGENT_LEDGER_TOKEN_FILE",
     "pod_name": "POD_NAME",
 }
 _LISTS = {
@@ -74,6 +76,7 @@ class Settings:
     `shadow_percent` of the candidate's and the control's sessions have their first task asked again at `shadow_url`, at most
     `shadow_per_minute` of them, and the texts at `shadow_field` of both answers are compared. `shadow_headers` are the
     request headers that go along besides accept and content-type.
+    `ledger_url` is where finished tasks are posted with their inputs and outputs; empty: nowhere. The file has the token for it.
     """
 
     tools: tuple[str, ...] = ()
@@ -96,6 +99,8 @@ class Settings:
     shadow_timeout_seconds: float = 30.0
     shadow_answers: bool = False
     shadow_headers: tuple[str, ...] = ()
+    ledger_url: str = ""
+    ledger_token_file: str = ""
     pod_name: str = ""
 
     def __post_init__(self) -> None:
@@ -116,6 +121,7 @@ class Settings:
         _check_scores(self.scores)
         _check_topics(self.topics)
         _check_shadows(self)
+        _check_ledger(self.ledger_url)
 
     @property
     def cost_caps(self) -> tuple[float, ...]:
@@ -219,11 +225,28 @@ def _check_shadows(settings: Settings) -> None:
         raise ValueError(f"shadow_percent must be a number from 0 to 100, not {percent!r}")
     _require("shadow_per_minute", settings.shadow_per_minute, low=1, inclusive=True)
     _require("shadow_timeout_seconds", settings.shadow_timeout_seconds, low=0.0, inclusive=False)
-    if url or percent:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-            raise ValueError(
-                "shadow_url must be the address by which callers reach this agent, such as http://support.shop, not "
-                f"{url!r}: set AGENT_SHADOW_URL, or AGENT_SHADOW_PERCENT to 0"
-            )
+    if (url or percent) and not _is_address(url):
+        raise ValueError(
+            "shadow_url must be the address by which callers reach this agent, such as http://support.shop, not "
+            f"{url!r}: set AGENT_SHADOW_URL, or AGENT_SHADOW_PERCENT to 0"
+        )
     _check_names("shadow_headers", settings.shadow_headers)
+
+
+def _check_ledger(url: str) -> None:
+    if url and not _is_address(url):
+        raise ValueError(
+            f"ledger_url must be the address of the task ledger, such as http://ledger.agent-rollouts:8090, not {url!r}: "
+            "correct AGENT_LEDGER_URL, or leave it empty"
+        )
+
+
+def _is_address(url: str) -> bool:
+    """Whether requests can be sent there; a port that is no number is none."""
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and parts.port != 0
+        )
+    except ValueError:
+        return False

@@ -1,19 +1,17 @@
-"""What an agent's author calls: `task`, as a context manager or a decorator, and the `Task` it gives.
+"""What an agent's author has in hand: the `Task`, which is told what it did and how it went.
 
 No method of a task raises, blocks or does I/O; a value that makes no sense is left out and noted as a problem.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-from collections.abc import Iterator
-from contextvars import ContextVar, Token
-from types import TracebackType
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from agentrollouts_kit.context import current
+from agentrollouts_kit.records import Draft
 from agentrollouts_kit.tally import Tally
 from agentrollouts_kit.vocabulary import (
     CHECKPOINT,
@@ -41,7 +39,17 @@ _TAKEOVER: Final = EVENTS.index("takeover")
 class Task:
     """One task of the agent, from begin to end. The last word on its outcome counts."""
 
-    __slots__ = ("_capture", "_default", "_reporter", "_tally", "key", "open", "shadow")
+    __slots__ = (
+        "_capture",
+        "_default",
+        "_draft",
+        "_exchange",
+        "_reporter",
+        "_tally",
+        "key",
+        "open",
+        "shadow",
+    )
 
     def __init__(self, reporter: Reporter, *, default_outcome: Outcome | None = None) -> None:
         context = current.get()
@@ -49,6 +57,8 @@ class Task:
         self._default = OUTCOMES.index(default_outcome or reporter.settings.default_outcome)
         self._tally = Tally(cohort=context.cohort, started=reporter.clock())
         self._capture = context.capture
+        self._exchange = context.exchange
+        self._draft: Draft | None = None
         self.shadow = context.shadow
         """Whether the answer is only compared with another one: do nothing that lasts. No rollout counts the task."""
         self.key = context.session
@@ -78,6 +88,7 @@ class Task:
     def refuse(self) -> None:
         """The agent declined to do what was asked."""
         self._set(_REFUSED)
+        self._record(lambda draft: setattr(draft, "refusal", True))
 
     def escalate(self) -> None:
         """The agent handed the task to a person."""
@@ -97,14 +108,31 @@ class Task:
         tally.output_tokens += int(self._amount(output_tokens, "output tokens"))
         tally.cost_usd += self._amount(cost_usd, "cost")
 
-    def tool_call(self, name: str, *, ok: bool = True) -> None:
-        """One call of a tool; a tool that was not declared counts as `other`."""
+    def tool_call(
+        self,
+        name: str,
+        *,
+        ok: bool = True,
+        arguments: object = None,
+        result: object = None,
+        error: str | None = None,
+        duration_seconds: float | None = None,
+    ) -> None:
+        """One call of a tool; a tool that was not declared counts as `other`.
+
+        What it was given and what it answered goes to the task ledger only, by its own name.
+        """
         self._check_open()
         call = (self._reporter.names.tool(name), 0 if ok else 1)
         calls = self._tally.tool_calls
         calls[call] = calls.get(call, 0) + 1
         if not ok:
             self._tally.events[TOOL_FAILURE] = 0
+        self._record(
+            lambda draft: draft.add_call(
+                name, arguments=arguments, result=result, error=error, duration_seconds=duration_seconds
+            )
+        )
 
     def checkpoint(self) -> None:
         """The agent stopped at a checkpoint for somebody to confirm."""
@@ -172,6 +200,32 @@ class Task:
         self._check_open()
         self._tally.ends_session = True
 
+    @property
+    def recorded(self) -> bool:
+        """Whether the task goes to the task ledger, so that inputs and outputs are worth making ready."""
+        return self._draft is not None
+
+    def record_input(self, value: object) -> None:
+        """What was asked, for the task ledger; without a word on it, the body of the HTTP request."""
+        self._record(lambda draft: setattr(draft, "input", draft.room.copy(value)))
+
+    def record_output(self, value: object) -> None:
+        """What was answered, for the task ledger; without a word on it, the body of the HTTP answer."""
+        self._record(lambda draft: setattr(draft, "output", draft.room.copy(value)))
+
+    def record_expected(self, value: object) -> None:
+        """The right answer, for the task ledger, where somebody knows it."""
+        self._record(lambda draft: setattr(draft, "expected", draft.room.copy(value)))
+
+    def _record(self, fill: Callable[[Draft], None]) -> None:
+        if self._draft is not None:
+            try:
+                fill(self._draft)
+            except Exception as error:  # noqa: BLE001 - a value that can't be read is not the agent's trouble
+                self._reporter.problems.note(
+                    "recorded value", "a value for the task ledger could not be read: left out", error=error
+                )
+
     def _happened(self, event: int) -> None:
         self._check_open()
         events = self._tally.events
@@ -200,6 +254,9 @@ class Task:
     def begin(self) -> None:
         """From here on a crash of the process counts the task as a failure."""
         self.open = True
+        self._draft = self._reporter.recording.begin(
+            cohort=self._tally.cohort, session=self.key, shadow=self.shadow
+        )
         if not self.shadow:
             self._reporter.begin(self._tally, self.key, self._capture)
 
@@ -207,10 +264,17 @@ class Task:
         """Count the task. Only the first end counts."""
         if self.open:
             self.open = False
+            # NB: a task that outlived its session has been counted as a failure, whatever it says now.
+            outcome = FAILURE if self._tally.counted else self._final_outcome(error)
             if self.shadow:
                 self._reporter.finish_shadow(self._tally)
             else:
-                self._reporter.finish(self._tally, self._final_outcome(error))
+                self._reporter.finish(self._tally, outcome)
+            if self._draft is not None:
+                seconds = self._reporter.clock() - self._tally.started
+                self._reporter.recording.finish(
+                    self._draft, self._tally, outcome, seconds=seconds, exchange=self._exchange
+                )
 
     def _final_outcome(self, error: BaseException | None) -> int:
         """An exception is a failure, unless the agent had refused or escalated by then.
@@ -224,61 +288,3 @@ class Task:
         if isinstance(error, Exception) and known == SUCCESS:
             return FAILURE
         return FAILURE if known is None else known
-
-
-running: ContextVar[Task | None] = ContextVar("agentrollouts_task", default=None)
-
-
-@contextlib.contextmanager
-def active(task: Task) -> Iterator[None]:
-    """Make the task the current one inside the block."""
-    token = running.set(task)
-    try:
-        yield
-    finally:
-        _restore(token)
-
-
-def _restore(token: Token[Task | None]) -> None:
-    # A generator may be closed in another context than it was started in: nothing to restore there.
-    with contextlib.suppress(ValueError):
-        running.reset(token)
-
-
-class TaskScope:
-    """What `task()` returns: a context manager, sync or async. A scope inside another joins the outer one's task.
-
-    Only the outermost scope begins and ends the task, so that an agent made of decorated parts counts each task once.
-    """
-
-    __slots__ = ("_begun", "_default", "_reporter")
-
-    def __init__(self, reporter: Reporter, *, default_outcome: Outcome | None = None) -> None:
-        self._reporter = reporter
-        self._default = default_outcome
-        self._begun: tuple[Task, Token[Task | None]] | None = None
-
-    def __enter__(self) -> Task:
-        outer = running.get()
-        if outer is not None and outer.open:
-            return outer
-        task = Task(self._reporter, default_outcome=self._default)
-        task.begin()
-        self._begun = task, running.set(task)
-        return task
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._begun is not None:
-            (task, token), self._begun = self._begun, None
-            task.end(error)
-            _restore(token)
-
-    async def __aenter__(self) -> Task:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, traceback)

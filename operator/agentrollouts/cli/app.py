@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from agentrollouts.cli import answer, diff, lint, plan, release, show, simulate, status, steer
+from agentrollouts.cli import answer, diff, ledger, lint, plan, release, show, simulate, status, steer
 from agentrollouts.cli import eval as evals
 from agentrollouts.cli.errors import CommandError
 
@@ -35,6 +35,8 @@ for name, command in (
     ("plan", plan.plan_command),
     ("simulate", simulate.simulate_command),
     ("diff", diff.diff_command),
+    ("evidence", ledger.evidence_command),
+    ("tasks", ledger.tasks_command),
 ):
     app.command(name)(command)
 app.add_typer(release.release, name="release")

@@ -42,6 +42,8 @@ def make_reporter(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator
         "AGENT_SHADOW_PERCENT",
         "AGENT_SHADOW_URL",
         "AGENT_SHADOW_ANSWERS",
+        "AGENT_LEDGER_URL",
+        "AGENT_LEDGER_TOKEN_FILE",
     ):
         monkeypatch.delenv(name, raising=False)
     made: list[Reporter] = []

@@ -116,12 +116,11 @@ def test_nothing_that_happens_adds_a_series(reporter: Reporter) -> None:
 
 
 def test_identity_comes_from_the_environment() -> None:
-    env = {
-        "AGENT_NAME": "support",
-        "AGENT_VERSION": "2.0.0",
-        "AGENT_RELEASE_DIGEST": "sha256:" + "0123456789abcdef" * 4,
-    }
-    assert Identity.from_env(env) == Identity(agent="support", version="2.0.0", digest="0123456789ab")
+    release = "sha256:" + "0123456789abcdef" * 4
+    env = {"AGENT_NAME": "support", "AGENT_VERSION": "2.0.0", "AGENT_RELEASE_DIGEST": release}
+    told = Identity(agent="support", version="2.0.0", digest="0123456789ab", release_digest=release)
+    assert Identity.from_env(env) == told
+    assert Identity.from_env({"AGENT_RELEASE_DIGEST": "sha256:0123"}) == Identity(digest="0123")
     assert Identity.from_env({}) == Identity(agent="agent", version="0.0.0-dev", digest="unknown")
     assert Identity.from_env({"AGENT_NAME": ""}).agent == "agent"
 

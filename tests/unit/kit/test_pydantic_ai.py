@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +13,9 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.usage import RequestUsage
 
-from agentrollouts_kit import Reporter, task
+from agentrollouts_kit import Reporter, posting, task
 from agentrollouts_kit.pydantic_ai import record_run
+from agentrollouts_kit.records import write
 from tests.kit.reading import Reading
 
 TURNS = [
@@ -67,3 +70,34 @@ async def test_the_answer_itself_is_no_tool(reporter: Reporter) -> None:
     assert reading("agent_tool_calls_total") == 0
     assert reading("agent_llm_calls_total") == 1
     assert reading("agent_response_length_chars_count") == 0
+
+
+@pytest.mark.asyncio
+async def test_the_ledger_gets_what_each_tool_was_asked_and_what_it_answered(
+    make_reporter: Callable[..., Reporter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting.Posting, "start", lambda _: None)
+    reporter = make_reporter(ledger_url="http://127.0.0.1:9")
+    turns = [
+        [ToolCallPart("lookup", '{"order": 0}'), ToolCallPart("lookup", {"order": 1})],
+        [TextPart("It is on its way.")],
+    ]
+
+    def two_orders(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        return ModelResponse(parts=turns[sum(isinstance(message, ModelResponse) for message in messages)])
+
+    agent = Agent(FunctionModel(two_orders))
+
+    @agent.tool_plain
+    def lookup(order: int) -> dict[str, str]:
+        if not order:
+            raise ModelRetry("there is no order 0")
+        return {"state": "shipped"}
+
+    with task(reporter=reporter) as t:
+        record_run(t, await agent.run("where is my parcel?"))
+    draft = reporter._posting._queue.get()
+    assert draft is not None
+    calls = json.loads(write(draft, reporter.identity).line)["toolCalls"]
+    told = {(call["error"], str(call["result"]), call["arguments"]["order"]) for call in calls}
+    assert told == {("there is no order 0", "None", 0), (None, "{'state': 'shipped'}", 1)}

@@ -132,3 +132,23 @@ def test_wrong_shadow_settings_are_refused(wrong: dict[str, Any], says: str) -> 
 def test_a_switch_is_true_or_false() -> None:
     with pytest.raises(ValueError, match="AGENT_SHADOW_ANSWERS must be true or false, not 'yes'"):
         Settings.from_env({"AGENT_SHADOW_ANSWERS": "yes"})
+
+
+def test_the_ledger_is_off_unless_it_is_named() -> None:
+    assert Settings.from_env({}).ledger_url == ""
+    env = {"AGENT_LEDGER_URL": "http://ledger.agent-rollouts:8090", "AGENT_LEDGER_TOKEN_FILE": "/token"}
+    settings = Settings.from_env(env)
+    assert (settings.ledger_url, settings.ledger_token_file) == (
+        "http://ledger.agent-rollouts:8090",
+        "/token",
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["ledger:8090", "ftp://ledger", "http://", "http://ledger:port", "http://ledger?x=1"]
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="AGENT_LEDGER_URL"):
+        Settings(ledger_url=url)
+    with pytest.raises(ValueError, match="AGENT_SHADOW_URL"):
+        Settings(shadow_url=url)

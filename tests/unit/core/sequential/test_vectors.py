@@ -229,7 +229,10 @@ def test_latency_bets_at_each_edge_on_what_lies_above_it() -> None:
         tolerance, margin = within * log(1.1) / log(2), within * log(1.3) / log(2)
         sides = Units.counted(5, candidate[edge]), Units.counted(30, old[edge])
         above = odds_step(above)
-        bets = [Bet(1 - min(0.995, above + tolerance + rise), 1 - above) for rise in (0.02, 0.04, 0.09, 0.20, 0.42)]
+        bets = [
+            Bet(1 - min(0.995, above + tolerance + rise), 1 - above)
+            for rise in (0.02, 0.04, 0.09, 0.20, 0.42)
+        ]
         laid_out = (0.28, 0.26, 0.20, 0.15, 0.11)
         won = [
             0.7 * part * exp(worse(bet, tolerance, *sides)) for part, bet in zip(laid_out, bets, strict=True)

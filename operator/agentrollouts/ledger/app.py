@@ -1,0 +1,178 @@
+"""The HTTP interface of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from agentrollouts.ledger.access import NotAllowedError, Right
+from agentrollouts.ledger.database import StorageUnavailableError
+from agentrollouts.ledger.errors import (
+    EvidenceExistsError,
+    NotFoundError,
+    RedactionError,
+    RequestError,
+    TooLargeError,
+)
+from agentrollouts.ledger.service import Service
+
+RETRY_SECONDS = 10
+"""What a client is told to wait when nothing can be stored."""
+MOST_BODY_BYTES = 4 * 1024 * 1024
+
+log = structlog.get_logger()
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build(
+    service: Service, lifespan: Callable[[Any], AbstractAsyncContextManager[None]] | None = None
+) -> Starlette:
+    """The ASGI application over a service."""
+    pages = _Pages(service)
+    evidence = "/v1/evidence/{namespace}/{rollout}"
+    return Starlette(
+        routes=[
+            Route("/v1/tasks", pages.add_tasks, methods=["POST"]),
+            Route("/v1/tasks", pages.list_tasks, methods=["GET"]),
+            Route("/v1/tasks/{id}", pages.get_task, methods=["GET"]),
+            Route("/v1/tasks/{id}/expected", pages.label_task, methods=["POST"]),
+            Route("/v1/failures", pages.list_failures, methods=["GET"]),
+            Route(evidence, pages.list_evidence, methods=["GET"]),
+            Route(evidence + "/{attempt:int}", pages.put_evidence, methods=["PUT"]),
+            Route(evidence + "/{attempt:int}", pages.get_evidence, methods=["GET"]),
+            Route("/healthz", pages.health, methods=["GET"]),
+            Route("/readyz", pages.ready, methods=["GET"]),
+            Route("/metrics", pages.metrics, methods=["GET"]),
+        ],
+        exception_handlers={
+            NotAllowedError: _not_allowed,
+            NotFoundError: _answer(404),
+            EvidenceExistsError: _answer(409),
+            TooLargeError: _answer(413),
+            RedactionError: _answer(422),
+            RequestError: _answer(400),
+            ClientDisconnect: _answer(400),
+            StorageUnavailableError: pages.unavailable,
+        },
+        lifespan=lifespan,
+    )
+
+
+class _Pages:
+    """One method a route. The database is waited for in threads."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def add_tasks(self, request: Request) -> Response:
+        self._allow(request, Right.WRITE_TASKS)
+        body = await _body(request)
+        kind = request.headers.get("content-type", "")
+        return JSONResponse(await run_in_threadpool(self._service.add, body, kind), status_code=202)
+
+    async def list_tasks(self, request: Request) -> Response:
+        rights = self._allow(request, Right.READ_TASKS)
+        return await self._page(request, rights, failures=False)
+
+    async def list_failures(self, request: Request) -> Response:
+        rights = self._allow(request, Right.READ_TASKS)
+        return await self._page(request, rights, failures=True)
+
+    async def get_task(self, request: Request) -> Response:
+        rights = self._allow(request, Right.READ_TASKS)
+        holdouts = Right.READ_HOLDOUTS in rights
+        return _json(await run_in_threadpool(self._service.get, request.path_params["id"], holdouts=holdouts))
+
+    async def label_task(self, request: Request) -> Response:
+        self._allow(request, Right.WRITE_TASKS)
+        body = await _body(request)
+        await run_in_threadpool(self._service.label, request.path_params["id"], body)
+        return Response(status_code=204)
+
+    async def list_evidence(self, request: Request) -> Response:
+        self._allow(request, Right.READ_EVIDENCE)
+        namespace, rollout = request.path_params["namespace"], request.path_params["rollout"]
+        return JSONResponse({"attempts": await run_in_threadpool(self._service.attempts, namespace, rollout)})
+
+    async def put_evidence(self, request: Request) -> Response:
+        self._allow(request, Right.WRITE_EVIDENCE)
+        body = await _body(request)
+        new = await run_in_threadpool(self._service.put_evidence, **request.path_params, bundle=body)
+        return Response(status_code=201 if new else 200)
+
+    async def get_evidence(self, request: Request) -> Response:
+        self._allow(request, Right.READ_EVIDENCE)
+        return _json(await run_in_threadpool(self._service.get_evidence, **request.path_params))
+
+    async def health(self, _: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def ready(self, _: Request) -> Response:
+        await run_in_threadpool(self._service.check)
+        return PlainTextResponse("ok\n")
+
+    async def metrics(self, request: Request) -> Response:
+        body, kind = self._service.metrics(request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": kind})
+
+    async def unavailable(self, request: Request, error: Exception) -> Response:
+        self._service.telemetry.unavailable.inc()
+        log.warning("the database can't be used", path=request.url.path, error=str(error))
+        sentence = "the ledger can't reach its database, or it is full: nothing was stored; try again later"
+        return JSONResponse({"error": sentence}, status_code=503, headers={"retry-after": str(RETRY_SECONDS)})
+
+    def _allow(self, request: Request, right: Right) -> frozenset[Right]:
+        rights = self._service.access.rights(request.headers.get("authorization", ""))
+        if right not in rights:
+            raise NotAllowedError(f"this token may not {right}", known=True)
+        return rights
+
+    async def _page(self, request: Request, rights: frozenset[Right], *, failures: bool) -> Response:
+        parameters = request.query_params.multi_items()
+        if len(dict(parameters)) < len(parameters):
+            raise RequestError("expected each parameter once")
+        holdouts = Right.READ_HOLDOUTS in rights
+        return _json(
+            await run_in_threadpool(
+                self._service.page, dict(parameters), holdouts=holdouts, failures=failures
+            )
+        )
+
+
+def _json(body: str | bytes) -> Response:
+    return Response(body, media_type="application/json")
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body; TooLargeError as soon as it is more than may be sent."""
+    pieces: list[bytes] = []
+    room = MOST_BODY_BYTES
+    async for piece in request.stream():
+        room -= len(piece)
+        if room < 0:
+            raise TooLargeError(
+                f"expected a body of at most {MOST_BODY_BYTES} bytes; got more: send it in parts"
+            )
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _answer(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": str(error)}, status_code=status)
+
+    return answer
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotAllowedError)
+    status, headers = (403, None) if error.known else (401, {"www-authenticate": "Bearer"})
+    return JSONResponse({"error": str(error)}, status_code=status, headers=headers)

@@ -1,0 +1,180 @@
+"""What is done with the tables. Every method is one transaction, and raises StorageUnavailableError when it can't be done now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Select, Table, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from agentrollouts.api.task import TaskLabel, TaskRecord, canonical
+from agentrollouts.ledger.database import Database
+from agentrollouts.ledger.errors import EvidenceExistsError
+from agentrollouts.ledger.holdout import held_out
+from agentrollouts.ledger.paging import Place
+from agentrollouts.ledger.tables import evidence, tasks
+
+MOST_FAILURES: Final = 500
+"""Failures of one agent that are kept whatever their age, and told."""
+MOST_PAGE_BYTES: Final = 4 * 1024 * 1024
+"""A page that has reached this many characters of records ends, however many were asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which tasks to list. ``since`` in microseconds since 1970; ``holdouts`` False leaves out those held out."""
+
+    agent: str | None = None
+    version: str | None = None
+    outcome: str | None = None
+    since: int | None = None
+    after: Place | None = None
+    limit: int = 50
+    holdouts: bool = True
+    failures: bool = False
+
+
+class Page(NamedTuple):
+    """Records as JSON, newest first; ``next`` None at the end."""
+
+    records: list[str]
+    next: Place | None
+
+
+class Store:
+    """The ledger's tasks and evidence. ``holdout`` is the share of tasks held out, in basis points."""
+
+    def __init__(self, database: Database, *, holdout: int) -> None:
+        self._database = database
+        self._holdout = holdout
+
+    def check(self) -> None:
+        """Whether the database answers and has its tables."""
+        with self._database.reading() as connection:
+            connection.execute(select(tasks.c.id).limit(1))
+
+    def add(self, records: Sequence[TaskRecord], *, now: int) -> int:
+        """Store those that aren't there yet, all or none; how many that were. ``now`` in microseconds since 1970."""
+        if not records:
+            return 0
+        # NB: in the order of the ids, so that two batches with the same tasks never wait for one another.
+        rows = [self._row(record) | {"received": now} for record in sorted(records, key=lambda one: one.id)]
+        with self._database.writing() as connection:
+            return sum(_insert_once(connection, tasks, row) for row in rows)
+
+    def get(self, task: str, *, holdouts: bool) -> str | None:
+        """One record; None where there is none, or none to be seen."""
+        wanted = select(tasks.c.record).where(tasks.c.id == task)
+        if not holdouts:
+            wanted = wanted.where(tasks.c.holdout.is_(False))
+        with self._database.reading() as connection:
+            found: str | None = connection.execute(wanted).scalar()
+        return found
+
+    def page(self, query: Query) -> Page:
+        """One page, newest first by the time at which the tasks ended."""
+        records: list[str] = []
+        last: Place | None = None
+        room = MOST_PAGE_BYTES
+        with self._database.reading() as connection:
+            for row in connection.execute(_selected(query)):
+                if len(records) == query.limit or room <= 0:
+                    return Page(records, last)
+                records.append(row.record)
+                last = Place(row.finished, row.id)
+                room -= len(row.record)
+        return Page(records, None)
+
+    def label(self, task: str, label: TaskLabel) -> bool:
+        """Add what became known later; False where there is no such task."""
+        with self._database.writing() as connection:
+            wanted = select(tasks.c.record).where(tasks.c.id == task).with_for_update()
+            found = connection.execute(wanted).scalar()
+            if found is None:
+                return False
+            record = TaskRecord.model_validate_json(found)
+            outcome = label.outcome or record.outcome
+            row = self._row(record.model_copy(update={"expected": label.expected, "outcome": outcome}))
+            connection.execute(update(tasks).where(tasks.c.id == task).values(row))
+            return True
+
+    def put_evidence(self, namespace: str, rollout: str, attempt: int, bundle: bytes, *, now: int) -> bool:
+        """Keep a bundle; False where these very bytes are kept already. EvidenceExistsError where others are."""
+        row = {
+            "namespace": namespace,
+            "rollout": rollout,
+            "attempt": attempt,
+            "received": now,
+            "bundle": bundle,
+        }
+        with self._database.writing() as connection:
+            if _insert_once(connection, evidence, row):
+                return True
+            kept = connection.execute(_bundle(namespace, rollout, attempt)).scalar_one()
+        if bytes(kept) != bundle:
+            raise EvidenceExistsError(
+                f"other evidence is kept for attempt {attempt} of {namespace}/{rollout}, and evidence never changes"
+            )
+        return False
+
+    def get_evidence(self, namespace: str, rollout: str, attempt: int) -> bytes | None:
+        """A bundle, byte for byte; None where there is none."""
+        with self._database.reading() as connection:
+            found = connection.execute(_bundle(namespace, rollout, attempt)).scalar()
+        return None if found is None else bytes(found)
+
+    def attempts(self, namespace: str, rollout: str) -> list[int]:
+        """The attempts of a rollout with evidence, the newest first."""
+        wanted = select(evidence.c.attempt).where(
+            evidence.c.namespace == namespace, evidence.c.rollout == rollout
+        )
+        with self._database.reading() as connection:
+            return sorted(connection.execute(wanted).scalars(), reverse=True)
+
+    def _row(self, record: TaskRecord) -> dict[str, Any]:
+        return {
+            "id": record.id,
+            "agent": record.agent,
+            "version": record.version,
+            "outcome": record.outcome,
+            "failure": record.outcome == "failure" and not record.shadow,
+            "holdout": held_out(record.id, self._holdout),
+            "finished": int(record.finished_at.timestamp()) * 1_000_000 + record.finished_at.microsecond,
+            "record": canonical(record),
+        }
+
+
+def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> int:
+    """How many rows were added: 1, or 0 where there is one with this key."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(row).on_conflict_do_nothing()
+    return len(connection.execute(statement.returning(*table.primary_key)).all())
+
+
+def _selected(query: Query) -> Select[Any]:
+    wanted = select(tasks.c.id, tasks.c.finished, tasks.c.record)
+    for column, value in (
+        (tasks.c.agent, query.agent),
+        (tasks.c.version, query.version),
+        (tasks.c.outcome, query.outcome),
+    ):
+        if value is not None:
+            wanted = wanted.where(column == value)
+    if query.since is not None:
+        wanted = wanted.where(tasks.c.finished >= query.since)
+    if query.after is not None:
+        wanted = wanted.where(tuple_(tasks.c.finished, tasks.c.id) < tuple_(*query.after))
+    if not query.holdouts:
+        wanted = wanted.where(tasks.c.holdout.is_(False))
+    if query.failures:
+        wanted = wanted.where(tasks.c.failure.is_(True))
+    # NB: one more than the page holds tells whether there is another page.
+    return wanted.order_by(tasks.c.finished.desc(), tasks.c.id.desc()).limit(query.limit + 1)
+
+
+def _bundle(namespace: str, rollout: str, attempt: int) -> Select[Any]:
+    return select(evidence.c.bundle).where(
+        evidence.c.namespace == namespace, evidence.c.rollout == rollout, evidence.c.attempt == attempt
+    )
