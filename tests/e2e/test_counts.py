@@ -11,6 +11,9 @@ from tests.e2e.space import poll
 
 Cell = tuple[str, str, str]
 LABELS = "agentrollouts.io/version=1.0.0"
+BEFORE, FEWER = 300, 100
+"""Answers before the kill, about half of them the killed pod's; and fewer without an answer than that, or one that counted
+its tasks twice would go unseen."""
 
 
 def _bounds(ledger: Ledger) -> tuple[Counter[Cell], int]:
@@ -24,7 +27,7 @@ def test_counters_survive_a_kill_of_the_agents_process(make_space: MakeSpace) ->
     space = make_space("e2e-counts")
     space.first(strategy={"steps": [{"share": "30%", "soak": "10m"}]})
     space.users()
-    space.met("1.0.0", requests=150)
+    space.met("1.0.0", requests=BEFORE)
     victim = faults.pods(space.kubectl, LABELS)[0]["metadata"]["name"]
     faults.kill_container(space.kubectl, victim, "agent")
     poll(
@@ -37,9 +40,7 @@ def test_counters_survive_a_kill_of_the_agents_process(make_space: MakeSpace) ->
     space.until("the rollback", lambda s: (s.get("rejected") or {}).get("version") == "2.1.0")
     ledger = space.leave()
     answered, unknown = _bounds(ledger)
-    assert unknown <= 30, (
-        "no more than what the pod was working on, and what reached it before it was known to be gone"
-    )
+    assert unknown < FEWER, "what the pod was working on, and what reached it before it was known to be gone"
     assert not misanswered(ledger)
 
     def agree(counts: dict[Cell, int]) -> bool:
