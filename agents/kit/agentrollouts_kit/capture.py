@@ -39,29 +39,15 @@ class Answer(NamedTuple):
     content_type: str
 
 
-class Capture:
-    """Looks on at one HTTP request. `headers` are the names of those that may be sent again."""
+class Onlooker:
+    """Looks on at one HTTP request: takes down both bodies, and how the answer began."""
 
-    def __init__(self, scope: MutableMapping[str, Any], *, headers: Collection[str]) -> None:
+    def __init__(
+        self, scope: MutableMapping[str, Any], *, max_request_bytes: int, max_answer_bytes: int
+    ) -> None:
         self._scope = scope
-        self._names = {name.lower().encode() for name in (*ALWAYS_PASSED_ON, *headers)}
-        self._request, self._answer = CapturedBody(MAX_REQUEST_BYTES), CapturedBody(MAX_ANSWER_BYTES)
+        self._request, self._answer = CapturedBody(max_request_bytes), CapturedBody(max_answer_bytes)
         self._start: Message = {}
-        self._lock = threading.Lock()
-        self._session: Session | None = None
-        self._over = False
-
-    def claim(self, hold: Callable[[], Session | None]) -> None:
-        """Of the tasks of a request the first whose `hold` gives a session gets the score; none once it is over."""
-        with self._lock:
-            if not self._over and self._session is None:
-                self._session = hold()
-
-    def end(self) -> Session | None:
-        """The request has been answered. The session that waits for a score, if any; from here on none can."""
-        with self._lock:
-            self._over = True
-            return self._session
 
     def watch_receive(self, receive: Receive) -> Receive:
         """Receive for the app."""
@@ -85,6 +71,29 @@ class Capture:
                 self._answer.add(message)
 
         return watched
+
+
+class Capture(Onlooker):
+    """What is asked again. `headers` are the names of those that may be sent again."""
+
+    def __init__(self, scope: MutableMapping[str, Any], *, headers: Collection[str]) -> None:
+        super().__init__(scope, max_request_bytes=MAX_REQUEST_BYTES, max_answer_bytes=MAX_ANSWER_BYTES)
+        self._names = {name.lower().encode() for name in (*ALWAYS_PASSED_ON, *headers)}
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._over = False
+
+    def claim(self, hold: Callable[[], Session | None]) -> None:
+        """Of the tasks of a request the first whose `hold` gives a session gets the score; none once it is over."""
+        with self._lock:
+            if not self._over and self._session is None:
+                self._session = hold()
+
+    def end(self) -> Session | None:
+        """The request has been answered. The session that waits for a score, if any; from here on none can."""
+        with self._lock:
+            self._over = True
+            return self._session
 
     def request(self) -> Request | None:
         """The request to be asked again; None when the app did not read it to its end, or it was too large."""

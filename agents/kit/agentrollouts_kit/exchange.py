@@ -6,17 +6,15 @@ import threading
 from collections.abc import MutableMapping
 from typing import Any
 
-from agentrollouts_kit.capture import CapturedBody, Message, Receive, Send
+from agentrollouts_kit.capture import CapturedBody, Onlooker
 from agentrollouts_kit.records import ABSENT, MAX_RECORD_BYTES, Body, Draft, truncated
 
 
-class Exchange:
-    """Looks on at a request. Its first task gets the bodies; a body beyond what a record holds is told by its size only."""
+class Exchange(Onlooker):
+    """The record's side of a request. Its first task gets the bodies; a body beyond what a record holds is told by its size only."""
 
     def __init__(self, scope: MutableMapping[str, Any]) -> None:
-        self._scope = scope
-        self._request, self._answer = CapturedBody(MAX_RECORD_BYTES), CapturedBody(MAX_RECORD_BYTES)
-        self._start: Message = {}
+        super().__init__(scope, max_request_bytes=MAX_RECORD_BYTES, max_answer_bytes=MAX_RECORD_BYTES)
         self._lock = threading.Lock()
         self._claimed = self._over = False
         self._held: Draft | None = None
@@ -44,29 +42,6 @@ class Exchange:
         if held is not None:
             self._fill(held)
         return held
-
-    def watch_receive(self, receive: Receive) -> Receive:
-        """Receive for the app."""
-
-        async def watched() -> Message:
-            message = await receive()
-            if message["type"] == "http.request":
-                self._request.add(message)
-            return message
-
-        return watched
-
-    def watch_send(self, send: Send) -> Send:
-        """Send for the app."""
-
-        async def watched(message: Message) -> None:
-            await send(message)
-            if message["type"] == "http.response.start":
-                self._start = message
-            elif message["type"] == "http.response.body":
-                self._answer.add(message)
-
-        return watched
 
     def _fill(self, draft: Draft) -> None:
         if draft.input is ABSENT:

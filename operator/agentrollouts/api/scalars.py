@@ -215,6 +215,15 @@ Semver = Annotated[
         ),
     ),
 ]
+SHORT_DIGEST = 12
+"""Hexadecimal digits of a digest where it is compared by eye, and in labels and names."""
+
+
+def short_digest(digest: str) -> str:
+    """A digest as labels and tables have it."""
+    return digest.removeprefix("sha256:")[:SHORT_DIGEST]
+
+
 Digest = Annotated[
     str,
     Field(

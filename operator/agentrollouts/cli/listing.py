@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agentrollouts.api.rollout_status import RolloutStatus
-from agentrollouts.cli.words import percent, phase, short, span, time_of
+from agentrollouts.api.scalars import short_digest
+from agentrollouts.cli.words import percent, phase, span, time_of
 
 OUTCOMES = {
     "Installed": "green",
@@ -72,7 +73,7 @@ def history_table(status: RolloutStatus, *, now: datetime) -> Table:
             Text(entry.outcome, OUTCOMES.get(entry.outcome, "")),
             f"{span(now - entry.finished_at)} ago",
             span(entry.finished_at - entry.started_at),
-            Text(short(entry.digest), "dim"),
+            Text(short_digest(entry.digest), "dim"),
             ", ".join(record.approver for record in entry.approvals) or "–",
             Text(entry.message or entry.reason, "dim"),
         )

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from agentrollouts.api.approvalgate import ApprovalGateStatus
 from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus, ShareStatus
-from agentrollouts.api.scalars import format_duration
+from agentrollouts.api.scalars import format_duration, short_digest
 from agentrollouts.api.strategy import Strategy
 from agentrollouts.cli.words import (
     COHORTS,
@@ -24,7 +24,6 @@ from agentrollouts.cli.words import (
     drifting,
     percent,
     phase,
-    short,
     span,
     time_of,
     verdict,
@@ -101,7 +100,7 @@ def _pods(scene: Scene, arm: ShareStatus) -> tuple[Text, Text]:
         return Text("no AgentVersion", "red"), Text()
     ready, wanted = seen.get("readyReplicas", 0), seen.get("replicas", 0)
     style = "" if ready >= wanted and wanted else "yellow"
-    return Text(f"{ready}/{wanted} ready", style), Text(short(seen.get("artifactDigest", "")), "dim")
+    return Text(f"{ready}/{wanted} ready", style), Text(short_digest(seen.get("artifactDigest", "")), "dim")
 
 
 def _candidate(scene: Scene, status: RolloutStatus) -> Iterator[RenderableType]:

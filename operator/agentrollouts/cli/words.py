@@ -79,11 +79,6 @@ def span(value: timedelta) -> str:
     return f"{seconds}s"
 
 
-def short(digest: str) -> str:
-    """A digest as far as one compares it by eye, and as the pods' labels have it."""
-    return digest.removeprefix("sha256:")[:12]
-
-
 def time_of(value: Any) -> datetime | None:
     """An RFC 3339 time of the API, or None."""
     return datetime.fromisoformat(value) if isinstance(value, str) and value else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentrollouts.api.agentversion import AgentVersionSpec
+from agentrollouts.api.scalars import short_digest
 from agentrollouts.core.routing import service_name
 
 MANAGED_BY = {"app.kubernetes.io/managed-by": "agent-rollouts"}
@@ -77,7 +78,7 @@ def version_labels(spec: AgentVersionSpec, digest: str) -> dict[str, str]:
     return {
         AGENT: spec.agent,
         VERSION: spec.version,
-        DIGEST: digest.removeprefix("sha256:")[:12],
+        DIGEST: short_digest(digest),
         "app.kubernetes.io/name": spec.agent,
         "app.kubernetes.io/instance": service_name(spec.agent, spec.version),
         "app.kubernetes.io/version": spec.version,

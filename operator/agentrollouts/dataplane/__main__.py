@@ -9,14 +9,13 @@ import sys
 import time
 from collections.abc import Sequence
 
-import structlog
-
 from agentrollouts.dataplane.bootstrap import bootstrap
 from agentrollouts.dataplane.drain import drain
 from agentrollouts.dataplane.envoy import Envoy
 from agentrollouts.dataplane.folder import prepare, put
 from agentrollouts.dataplane.resources import BOOTSTRAP
 from agentrollouts.dataplane.settings import Settings, from_environment
+from agentrollouts.json_logs import log_as_json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,14 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draining = commands.add_parser("drain", help="leave the Service and wait until no request is under way")
     draining.add_argument("--deadline", type=float, default=25.0, help="seconds to wait at most (default 25)")
     chosen = parser.parse_args(arguments)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ]
-    )
+    log_as_json()
     try:
         settings = from_environment(os.environ)
     except ValueError as error:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
+from agentrollouts.json_logs import log_as_json
 from agentrollouts.ledger.app import build
 from agentrollouts.ledger.database import Database, StorageUnavailableError
 from agentrollouts.ledger.retention import remove_old
@@ -30,14 +31,7 @@ def now() -> int:
 
 def serve(settings: Settings) -> None:
     """Run until SIGTERM; requests under way are answered before."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ]
-    )
+    log_as_json()
     database = Database(settings.database)
     telemetry = Telemetry()
     service = Service(

@@ -46,6 +46,11 @@ class Artifact:
     lineage: Lineage = field(default_factory=Lineage)
 
     @property
+    def name(self) -> str:
+        """The AgentVersion's."""
+        return f"{self.agent}-{self.version}"
+
+    @property
     def documents(self) -> dict[str, Document]:
         """Part name to document, in the usual order."""
         return {part: getattr(self, part) for part in PARTS}
@@ -101,7 +106,7 @@ def agent_version(artifact: Artifact) -> dict[str, Any]:
     return {
         "apiVersion": f"{GROUP}/{API_VERSION}",
         "kind": "AgentVersion",
-        "metadata": {"name": f"{artifact.agent}-{artifact.version}"},
+        "metadata": {"name": artifact.name},
         "spec": spec | ({"lineage": lineage} if lineage else {}),
     }
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+_CLAIMS, _CLAIM_VERSION = "https://agentrollouts.io/attestations/", "/v1"
 LARGEST_ENVELOPE = 1024 * 1024
 """Bytes."""
 
@@ -38,7 +39,7 @@ class Attestation:
 
 def predicate_type(claim: str) -> str:
     """The URI of a claim."""
-    return f"https://agentrollouts.io/attestations/{claim}/v1"
+    return f"{_CLAIMS}{claim}{_CLAIM_VERSION}"
 
 
 def statement(artifact: Artifact, claim: str, predicate: Mapping[str, Any]) -> bytes:
@@ -93,11 +94,7 @@ def check(envelope: bytes, artifact: Artifact, public_key: bytes) -> Attestation
         raise SignatureError(
             f"expected a statement about {_subject(artifact)[0]['name']} {artifact.digest}; it is about {said.get('subject')}"
         )
-    claim = (
-        str(said.get("predicateType"))
-        .removeprefix("https://agentrollouts.io/attestations/")
-        .removesuffix("/v1")
-    )
+    claim = str(said.get("predicateType")).removeprefix(_CLAIMS).removesuffix(_CLAIM_VERSION)
     if said.get("predicateType") != predicate_type(claim):
         raise SignatureError(f"expected a predicateType such as {predicate_type('build')}; got {claim}")
     return Attestation(claim, said.get("predicate") or {}, key.keyid)
@@ -138,8 +135,7 @@ def _public(pem: bytes) -> SSlibKey:
 
 
 def _subject(artifact: Artifact) -> list[dict[str, Any]]:
-    name = f"{artifact.agent}-{artifact.version}"
-    return [{"name": name, "digest": {"sha256": artifact.digest.removeprefix("sha256:")}}]
+    return [{"name": artifact.name, "digest": {"sha256": artifact.digest.removeprefix("sha256:")}}]
 
 
 def _require_extra() -> None:

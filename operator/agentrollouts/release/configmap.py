@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentrollouts.api.base import GROUP
+from agentrollouts.api.scalars import short_digest
 from agentrollouts.release.artifact import Artifact
 from agentrollouts.release.digest import PARTS
 from agentrollouts.release.errors import IntegrityError, ReleaseError
@@ -19,8 +20,6 @@ LARGEST = 1024 * 1024
 """Bytes of all keys and values: what the API server takes."""
 MANIFEST = "manifest.json"
 CONFIG = "parts.json"
-DIGEST_LENGTH = 12
-"""Hexadecimal digits of the digest in names and labels, as the operator's own objects have them."""
 
 
 def configmap_of(artifact: Artifact) -> dict[str, Any]:
@@ -39,12 +38,12 @@ def configmap_of(artifact: Artifact) -> dict[str, Any]:
             f"expected at most {LARGEST} bytes, what a ConfigMap can hold; the release has {size}, most of them in {largest}:"
             " push it to a registry instead"
         )
-    short = artifact.digest.removeprefix("sha256:")[:DIGEST_LENGTH]
+    short = short_digest(artifact.digest)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": f"{artifact.agent}-{artifact.version}-{short}",
+            "name": f"{artifact.name}-{short}",
             "labels": {f"{GROUP}/agent": artifact.agent, f"{GROUP}/artifact": short},
             "annotations": {f"{GROUP}/artifact-digest": artifact.digest},
         },

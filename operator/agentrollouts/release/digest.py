@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 
 from agentrollouts.api.agentversion import Release
+from agentrollouts.release.canonical import canonical, sha256
 
 PARTS = ("code", "model", "prompts", "tools", "data")
 
@@ -26,8 +25,7 @@ def artifact_digest(parts: Mapping[str, str]) -> str:
         raise ValueError(
             f"expected the digests of {', '.join(PARTS)}; got {', '.join(sorted(parts)) or 'none'}"
         )
-    text = json.dumps(dict(parts), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return sha256(canonical(dict(parts)))
 
 
 def digest_of(release: Release) -> str:

@@ -75,9 +75,9 @@ def stepped(
     weights: tuple[float, ...] = WEIGHTS,
 ) -> tuple[Wealth, Wealth]:
     """Wealth (against, in favour) after a block; ``q`` is how often it happened before, ``sides`` are units without it."""
-    pair = Pair.of(*sides)
+    pair, q = Pair.of(*sides), near(q)
     worse = rising_logs(q, (pair.bad, pair.old_good), pair.sizes, tolerance, rises)
-    good = [log_larger(_promoting(near(q), margin, pair.sizes), pair.good, pair.old_bad)] if wealth[1] else []
+    good = [log_larger(_promoting(q, margin, pair.sizes), pair.good, pair.old_bad)] if wealth[1] else []
     return laid(wealth[0], block, weights, worse), grown(wealth[1], good)
 
 
@@ -86,10 +86,10 @@ def rising_logs(
 ) -> list[float]:
     """Logarithms of the e-values against "at most ``tolerance`` more often", one for each rise beyond it.
 
-    ``masses`` are the candidate's units with it and the old version's without, ``sizes`` as in ``Pair``.
+    ``q`` is how often it happened before, on the grid; ``masses`` are the candidate's units with it and the old version's without, ``sizes`` as in ``Pair``.
     """
     bad, old_good = masses
-    return [log_larger(line, bad, old_good) for line in _rising(near(q), tolerance, sizes, rises)]
+    return [log_larger(line, bad, old_good) for line in _rising(q, tolerance, sizes, rises)]
 
 
 @lru_cache(maxsize=KNOWN)

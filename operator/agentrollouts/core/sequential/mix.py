@@ -14,7 +14,7 @@ from math import log
 
 from agentrollouts.core.sequential.evalue import Mass
 from agentrollouts.core.sequential.events import rising_logs
-from agentrollouts.core.sequential.grid import near_ratio
+from agentrollouts.core.sequential.grid import near, near_ratio
 from agentrollouts.core.sequential.measure import Block, Course, Sums
 from agentrollouts.core.sequential.memory import kept
 from agentrollouts.core.sequential.remembered import DOUBT, ENOUGH, faded, remembered, smoothed
@@ -58,7 +58,7 @@ class Mix:
         if history.n < ENOUGH:
             return course
         missed = _missed(history, self.tolerance)
-        vanished = (STAKE / len(missed),) * len(missed) if missed else ()
+        vanished = tuple([STAKE / len(missed) for _ in missed])
         new = tuple([STAKE * weight for weight in WEIGHTS])
         fixed = dict.fromkeys(sorted(history.sums), ONLY_KNOWN) | dict.fromkeys(missed, WOULD_BE_MISSED)
         return course._replace(against=(*course.against, vanished, new), fixed=fixed)
@@ -113,7 +113,7 @@ class Mix:
             Mass.of(Units.counted(candidate.n, others[0])),
             Mass.of(Units.counted(old.n, old.n - others[1])),
         )
-        return rising_logs(often, masses, near_ratio(candidate.n / old.n), self.tolerance, rises)
+        return rising_logs(near(often), masses, near_ratio(candidate.n / old.n), self.tolerance, rises)
 
 
 def distance(first: Sums, second: Sums, units: tuple[float, float]) -> float:
