@@ -40,7 +40,8 @@ def report(
             candidate, _waiting(candidate, decision, now) | _of_this_try(snapshot, candidate, results)
         )
     phase = phase_of(decision, has_stable=moved.stable is not None, has_candidate=candidate is not None)
-    shown = _decision(before, decision, now)
+    checks = checks_status(before.checks, results) if results else moved.checks
+    shown = _decision(before, decision, now, turned=bool(results) and checks != before.checks)
     same = shown is before.decision and before.observed_generation == snapshot.identity.generation
     stable = snapshot.versions.get(moved.stable.version) if moved.stable else None
     spoken = decision
@@ -63,7 +64,7 @@ def report(
             "candidate": candidate,
             "route": snapshot.identity.name,
             "decision": shown,
-            "checks": checks_status(before.checks, results) if results else moved.checks,
+            "checks": checks,
             "breakers": breakers_status(snapshot, moved, decision),
             "handled": _handled(moved.handled, snapshot.requests),
             "advisor_usage": advice.usage(snapshot),
@@ -86,10 +87,14 @@ def _handled(before: HandledStatus, asked: Requests) -> HandledStatus:
     )
 
 
-def _decision(before: RolloutStatus, decision: Decision, now: datetime) -> DecisionStatus | None:
+def _decision(
+    before: RolloutStatus, decision: Decision, now: datetime, *, turned: bool
+) -> DecisionStatus | None:
+    """A hold that goes on keeps its sentence, unless a verdict ``turned``: then it may be about other checks."""
     old = before.decision
     if old is not None and goes_on(old, decision):
-        steady = isinstance(decision, (Hold, Pause, Complete)) or old.message == decision.message
+        holds = isinstance(decision, Hold) and not turned
+        steady = holds or isinstance(decision, (Pause, Complete)) or old.message == decision.message
         return old if steady else old.model_copy(update={"message": decision.message})
     action = type(decision).__name__
     return DecisionStatus(action=action, reason=decision.reason, message=decision.message[:4000], at=now)
