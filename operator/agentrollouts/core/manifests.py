@@ -177,6 +177,7 @@ def _identity(spec: AgentVersionSpec, digest: str, namespace: str) -> list[dict[
         {"name": "AGENT_NAME", "value": spec.agent},
         {"name": "AGENT_VERSION", "value": spec.version},
         {"name": "AGENT_RELEASE_DIGEST", "value": digest},
+        {"name": "AGENT_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
         {"name": "AGENT_STATE_DIR", "value": STATE_DIR},
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         {"name": "OTEL_SERVICE_NAME", "value": spec.agent},

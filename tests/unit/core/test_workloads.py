@@ -173,13 +173,16 @@ def test_identity_wins_over_the_users_environment_and_the_rest_stays() -> None:
     }
     spec = version_spec(template={"spec": {"containers": [container], "terminationGracePeriodSeconds": 77}})
     pod = deployment(NAMED, spec, digest=A, replicas=1)["spec"]["template"]
-    env = {item["name"]: item.get("value") for item in pod["spec"]["containers"][0]["env"]}
+    variables = pod["spec"]["containers"][0]["env"]
+    env = {item["name"]: item.get("value") for item in variables}
+    whereabouts = {"fieldRef": {"fieldPath": "metadata.namespace"}}
+    assert {"name": "AGENT_NAMESPACE", "valueFrom": whereabouts} in variables
     assert (env["AGENT_VERSION"], env["MINE"], env["AGENT_RELEASE_DIGEST"]) == ("1.0.0", "1", A)
     assert "agent.release.digest=" + A in (env["OTEL_RESOURCE_ATTRIBUTES"] or "")
     assert pod["spec"]["terminationGracePeriodSeconds"] == 77
     assert pod["spec"]["containers"][0]["readinessProbe"]["tcpSocket"] == {"port": "http"}
     assert pod["metadata"]["labels"]["agentrollouts.io/digest"] == "a" * 12
-    names = [item["name"] for item in pod["spec"]["containers"][0]["env"]]
+    names = [item["name"] for item in variables]
     assert names[-1] == "MINE", "the user's may refer to ours"
     assert names.index("POD_NAME") < names.index("OTEL_RESOURCE_ATTRIBUTES"), "or $(POD_NAME) isn't expanded"
 
