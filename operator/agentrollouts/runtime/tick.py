@@ -116,7 +116,7 @@ class Ticker:
         if item.spec is None:
             _log.warning("AgentVersion can't be read", detail=item.problem)
             return Again(IDLE)
-        plan = plan_version(version_case(self.store, item, self.clock.now()))
+        plan = plan_version(version_case(self.store, self.world, item, self.clock.now()))
         await self.writer.version(plan, key, item.meta.uid)
         return Again(plan.requeue_after.total_seconds())
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agentrollouts.advisors import Advisors, Endpoint
+from agentrollouts.core.manifests import TaskLedger
 from agentrollouts.notifiers import Destinations, Notifiers
 from agentrollouts.ports import Advisor, Clock, Key, MetricSource, Notifier
 from agentrollouts.runtime import handlers
@@ -63,7 +64,11 @@ class Operator:
     ) -> None:
         timing = timing or Timing(chance=random.random)
         self.telemetry = telemetry or Telemetry()
-        self.world = World(require_policy=settings.require_policy, router_namespace=settings.router.namespace)
+        self.world = World(
+            require_policy=settings.require_policy,
+            router_namespace=settings.router.namespace,
+            ledger=TaskLedger(ledger.url, ledger.agent_secret) if (ledger := settings.ledger).url else None,
+        )
         self.store = Store(self._wake, monotonic=timing.monotonic)
         advisor = advisor or Advisors(Endpoint(settings.advisor.url, settings.advisor.api_key))
         self.counsel = Counsel(advisor, clock, self.telemetry, self._wake)
