@@ -100,6 +100,7 @@ def rollout_snapshot(
             policy_installed=world.policy_installed,
             require_policy=world.require_policy,
             router_namespace=world.router_namespace,
+            ledger=world.ledger is not None,
         ),
     )
 
@@ -159,6 +160,7 @@ def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView
         workload=store.workload(item),
         lineage=spec.lineage,
         parts=item.parts,
+        release=spec.release,
         owned=spec.template is not None,
         problem=problem,
     )
