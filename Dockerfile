@@ -1,4 +1,5 @@
-# The operator (and, from the same image, the router's sidecar that writes Envoy's configuration) and the router.
+# The operator (and, from the same image, the task ledger and the router's sidecar that writes Envoy's configuration) and the
+# router.
 # Dependencies come before the source, so a change of code installs nothing anew.
 
 FROM docker.io/library/python:3.13-slim AS dependencies
@@ -9,7 +10,7 @@ RUN pip install --no-cache-dir --root-user-action=ignore uv==0.13.8
 WORKDIR /app
 # `--frozen` installs exactly what the lock says without wanting the other workspace members, which are not copied.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --extra ledger --no-install-project
 
 FROM dependencies AS package
 COPY README.md ./

@@ -9,6 +9,7 @@ from pydantic import Field
 from agentrollouts.api.advisor import AdviceStatus, AdvisorUsage
 from agentrollouts.api.approvalgate import ApprovalRecord
 from agentrollouts.api.base import StatusModel
+from agentrollouts.api.bundle import WAITING, BundleStatus
 from agentrollouts.api.conditions import Conditions
 from agentrollouts.api.findings import BreakerStatus, CheckLooksStatus, CheckStatus, LookStatus
 from agentrollouts.api.monitor import DriftStatus, ProfileStatus
@@ -178,6 +179,9 @@ class RolloutStatus(StatusModel):
     attempts: Count = Field(default=0, description="Candidates started so far; numbers the gates.")
     advisor_usage: AdvisorUsage | None = None
     notices: NoticesStatus | None = None
+    bundles: Annotated[tuple[BundleStatus, ...], Field(max_length=WAITING)] = Field(
+        default=(), description="Evidence of rollbacks that the task ledger doesn't have yet, oldest first."
+    )
     settled: Time | None = Field(
         default=None, description="Moment of the last decision on the route that this status reports."
     )

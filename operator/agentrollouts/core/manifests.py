@@ -21,6 +21,8 @@ APPLIED = "agentrollouts.io/applied"
 TEMPLATE = "agentrollouts.io/template"
 """Annotation of pods: the hash of the template they were made from."""
 STATE_VOLUME, STATE_DIR = "agent-rollouts-state", "/var/run/agent-rollouts"
+LEDGER_VOLUME, LEDGER_DIR, LEDGER_ENTRY = "agent-rollouts-ledger", "/var/run/agent-rollouts-ledger", "agent"
+LEDGER_URL, LEDGER_TOKEN_FILE = "AGENT_LEDGER_URL", "AGENT_LEDGER_TOKEN_FILE"
 PROGRESS_SECONDS = 600
 
 
@@ -31,6 +33,17 @@ class Named:
     namespace: str
     name: str
     uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLedger:
+    """Where version pods post finished tasks, and the Secret beside each agent whose entry ``agent`` is the token.
+
+    No Secret reaches another namespace, so whoever owns an agent's namespace puts it there. Without one the pods run all the same.
+    """
+
+    url: str
+    secret: str
 
 
 def fingerprint(content: object) -> str:
@@ -93,11 +106,13 @@ def selector(spec: AgentVersionSpec) -> dict[str, str]:
     return {AGENT: spec.agent, VERSION: spec.version}
 
 
-def deployment(of: Named, spec: AgentVersionSpec, *, digest: str, replicas: int) -> dict[str, Any]:
+def deployment(
+    of: Named, spec: AgentVersionSpec, *, digest: str, replicas: int, ledger: TaskLedger | None = None
+) -> dict[str, Any]:
     """The Deployment of a version with a template. The number of pods doesn't count for its fingerprint."""
     assert spec.template is not None
     labels = version_labels(spec, digest)
-    template = pod_template(spec, digest=digest, namespace=of.namespace)
+    template = pod_template(spec, digest=digest, namespace=of.namespace, ledger=ledger)
     manifest = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -120,25 +135,28 @@ def deployment(of: Named, spec: AgentVersionSpec, *, digest: str, replicas: int)
     return marked | {"spec": marked["spec"] | {"replicas": replicas}}
 
 
-def pod_template(spec: AgentVersionSpec, *, digest: str, namespace: str) -> dict[str, Any]:
-    """The user's template with identity, state volume and a readiness probe where there is none.
+def pod_template(
+    spec: AgentVersionSpec, *, digest: str, namespace: str, ledger: TaskLedger | None = None
+) -> dict[str, Any]:
+    """The user's template with identity, state volume, a readiness probe where there is none, and the way to the ledger.
 
     Identity wins over environment variables of the same name in the template: a wrong version would be counted for the
     wrong release. Everything else of the user's stays as it is.
     """
     assert spec.template is not None
     meta, pod = spec.template.get("metadata") or {}, spec.template["spec"]
+    containers = [_container(item, spec, digest, namespace) for item in pod["containers"]]
     volumes = [v for v in pod.get("volumes") or () if v.get("name") != STATE_VOLUME]
+    volumes.append({"name": STATE_VOLUME, "emptyDir": {}})
+    if ledger is not None:
+        containers = [_posting(item, ledger) for item in containers]
+        volumes = [*(v for v in volumes if v.get("name") != LEDGER_VOLUME), *_ledger_volumes(ledger)]
     result = {
         "metadata": {
             "labels": (meta.get("labels") or {}) | version_labels(spec, digest),
             "annotations": (meta.get("annotations") or {}) | {ARTIFACT: digest},
         },
-        "spec": pod
-        | {
-            "containers": [_container(item, spec, digest, namespace) for item in pod["containers"]],
-            "volumes": [*volumes, {"name": STATE_VOLUME, "emptyDir": {}}],
-        },
+        "spec": pod | {"containers": containers, "volumes": volumes},
     }
     result["metadata"]["annotations"] = result["metadata"]["annotations"] | {TEMPLATE: fingerprint(result)}
     return result
@@ -165,6 +183,36 @@ def _container(
     return result
 
 
+def _posting(item: Mapping[str, Any], ledger: TaskLedger) -> dict[str, Any]:
+    """The container with the ledger's address and token, unless the user has named an address, which may be empty.
+
+    The token goes with our address only: it is nobody else's business.
+    """
+    env, mounts = item["env"], item["volumeMounts"]
+    theirs = {variable.get("name") for variable in env}
+    if LEDGER_URL in theirs:
+        return dict(item)
+    ours = [{"name": LEDGER_URL, "value": ledger.url}]
+    if ledger.secret and LEDGER_TOKEN_FILE not in theirs:
+        ours.append({"name": LEDGER_TOKEN_FILE, "value": f"{LEDGER_DIR}/{LEDGER_ENTRY}"})
+        mount = {"name": LEDGER_VOLUME, "mountPath": LEDGER_DIR, "readOnly": True}
+        mounts = [*(known for known in mounts if known.get("mountPath") != LEDGER_DIR), mount]
+    return {**item, "env": [*ours, *env], "volumeMounts": mounts}
+
+
+def _ledger_volumes(ledger: TaskLedger) -> list[dict[str, Any]]:
+    """Optional, and only the one entry: a pod starts without the Secret, and never sees another role's token."""
+    if not ledger.secret:
+        return []
+    entry = {"key": LEDGER_ENTRY, "path": LEDGER_ENTRY}
+    return [
+        {
+            "name": LEDGER_VOLUME,
+            "secret": {"secretName": ledger.secret, "items": [entry], "optional": True},
+        }
+    ]
+
+
 def _identity(spec: AgentVersionSpec, digest: str, namespace: str) -> list[dict[str, Any]]:
     resource = {
         "service.version": spec.version,
@@ -177,6 +225,7 @@ def _identity(spec: AgentVersionSpec, digest: str, namespace: str) -> list[dict[
         {"name": "AGENT_NAME", "value": spec.agent},
         {"name": "AGENT_VERSION", "value": spec.version},
         {"name": "AGENT_RELEASE_DIGEST", "value": digest},
+        {"name": "AGENT_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
         {"name": "AGENT_STATE_DIR", "value": STATE_DIR},
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         {"name": "OTEL_SERVICE_NAME", "value": spec.agent},

@@ -11,6 +11,7 @@ from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core import rails
 from agentrollouts.core.attention import requeue_after
+from agentrollouts.core.bundles import pushed_out, with_bundle
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import (
     Advance,
@@ -42,7 +43,8 @@ def settled(snapshot: Snapshot) -> Snapshot:
     if status is snapshot.status:
         return snapshot
     assert route is not None and route.intent is not None
-    return replace(snapshot, status=caught_up(snapshot, route.intent, status), unreported=True)
+    status = with_bundle(snapshot, route.intent, (), caught_up(snapshot, route.intent, status))
+    return replace(snapshot, status=status, unreported=True)
 
 
 def make_plan(
@@ -60,6 +62,7 @@ def make_plan(
     route, route_actions = _route(after, intent, decision)
     status, turns = watched(snapshot, report(snapshot, moved, results, decision, route))
     status = with_notices(snapshot, intent, decision, results, status)
+    status = with_bundle(snapshot, intent, results, status)
     late = snapshot.unreported and bool(route_actions) and not is_urgent(decision)
     writes = status != snapshot.status or snapshot.unreported
     reported = with_trial(snapshot, with_fresh_numbers(status, results) if writes else status, writes=writes)
@@ -73,6 +76,7 @@ def make_plan(
             *_events(snapshot, decision, route_actions),
             *turns,
             *given_up(snapshot, status),
+            *pushed_out(snapshot, status),
         ),
         requeue_after=requeue_after(snapshot, results, reported),
         status=reported,

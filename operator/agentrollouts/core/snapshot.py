@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentrollouts.api.agentroute import AgentRouteSpec
-from agentrollouts.api.agentversion import Lineage
+from agentrollouts.api.agentversion import Lineage, Release
 from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import RolloutStatus
@@ -43,6 +43,8 @@ class VersionView:
     lineage: Lineage = field(default_factory=Lineage)
     parts: Mapping[str, str] = field(default_factory=dict)
     """Part name to digest, for the diff a gate shows."""
+    release: Release | None = None
+    """What the parts say of themselves; None where the spec can't be read."""
     owned: bool = True
     """Whether the operator scales its pods; false where the user gave a deploymentRef."""
     problem: str = ""
@@ -116,6 +118,8 @@ class Surroundings:
     """Whether the API server vouches for approvers' names."""
     require_policy: bool = True
     router_namespace: str = "agent-rollouts"
+    ledger: bool = False
+    """Whether there is a task ledger to keep the evidence of rollbacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,8 @@ class Snapshot:
     """Whether ``status`` holds a decision of the route's that was never written into the Rollout's own."""
     delivered: frozenset[str] = frozenset()
     """Notices that every notifier has got or has been given up for; ``status`` may have them pending still."""
+    kept: frozenset[int] = frozenset()
+    """Attempts whose evidence the ledger has, or has refused for good; ``status`` may have it pending still."""
     surroundings: Surroundings = field(default_factory=Surroundings)
 
     @property

@@ -12,6 +12,7 @@ from agentrollouts.api.conditions import Condition
 from agentrollouts.core.conditions import condition
 from agentrollouts.core.manifests import (
     Named,
+    TaskLedger,
     deployment,
     http_port,
     selector,
@@ -58,6 +59,8 @@ class VersionCase:
     workload: Workload | None = None
     problem: str = ""
     """Why the version can't be used, if it can't."""
+    ledger: TaskLedger | None = None
+    """Where its pods post finished tasks, if there is a place."""
 
 
 def digest_conflict(spec: AgentVersionSpec, digest: str, rollout: RolloutFacts | None) -> str:
@@ -150,7 +153,7 @@ def _deployment(case: VersionCase, found: Standing) -> tuple[Action, ...]:
 
 
 def _manifest(case: VersionCase, replicas: int) -> dict[str, Any]:
-    return deployment(case.named, case.spec, digest=case.digest, replicas=replicas)
+    return deployment(case.named, case.spec, digest=case.digest, replicas=replicas, ledger=case.ledger)
 
 
 def _service(case: VersionCase, found: Standing) -> tuple[Action, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.evidence import Unavailable
 from agentrollouts.core.gate_plan import gate_name
-from agentrollouts.core.manifests import Named
+from agentrollouts.core.manifests import Named, TaskLedger
 from agentrollouts.core.roles import RolloutFacts
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.settle import settle
@@ -38,6 +38,7 @@ class World:
     policy_installed: bool = False
     require_policy: bool = True
     router_namespace: str = "agent-rollouts"
+    ledger: TaskLedger | None = None
 
 
 class VersionViews:
@@ -99,11 +100,12 @@ def rollout_snapshot(
             policy_installed=world.policy_installed,
             require_policy=world.require_policy,
             router_namespace=world.router_namespace,
+            ledger=world.ledger is not None,
         ),
     )
 
 
-def version_case(store: Store, item: VersionObject, now: datetime) -> VersionCase:
+def version_case(store: Store, world: World, item: VersionObject, now: datetime) -> VersionCase:
     """All about an AgentVersion whose spec is readable."""
     assert item.spec is not None
     facts = _facts(store, item)
@@ -120,6 +122,7 @@ def version_case(store: Store, item: VersionObject, now: datetime) -> VersionCas
         service=service.shape if service is not None else "",
         workload=store.workload(item),
         problem=digest_conflict(item.spec, item.digest, facts),
+        ledger=world.ledger,
     )
 
 
@@ -157,6 +160,7 @@ def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView
         workload=store.workload(item),
         lineage=spec.lineage,
         parts=item.parts,
+        release=spec.release,
         owned=spec.template is not None,
         problem=problem,
     )
