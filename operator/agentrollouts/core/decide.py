@@ -61,8 +61,15 @@ def _first_version(case: Case) -> Decision | None:
         return _not_found(s)
     if wanted.problem:
         return Hold("VersionUnusable", wanted.problem, stalled=True)
+    pods = wanted.workload
+    if pods is not None and pods.loaded.mismatch:
+        return Hold(
+            "DigestMismatch",
+            f"{wanted.version} was promised as {wanted.digest}; {pods.loaded.mismatch}",
+            stalled=True,
+        )
     if not wanted.ready:
-        trouble = wanted.workload.trouble if wanted.workload else ""
+        trouble = pods.trouble if pods else ""
         return Hold(
             "WaitingForFirstVersion", f"{wanted.version} is not ready yet{f': {trouble}' if trouble else ''}"
         )

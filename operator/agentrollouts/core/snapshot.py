@@ -16,6 +16,25 @@ from agentrollouts.core.opinion import Answer
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a version's pods say they loaded. A pod that says nothing counts on neither side."""
+
+    same: bool = False
+    """Whether a pod loaded the artifact it was promised."""
+    other: tuple[tuple[str, str], ...] = ()
+    """The pods that loaded another one, each with its digest, by name."""
+
+    @property
+    def mismatch(self) -> str:
+        """The first that differs, in a sentence; empty where none does."""
+        if not self.other:
+            return ""
+        pod, digest = self.other[0]
+        more = f", and {len(self.other) - 1} more pods differ" if len(self.other) > 1 else ""
+        return f"pod {pod} loaded {digest}{more}"
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """The pods of a version as the cluster reports them."""
 
@@ -29,6 +48,7 @@ class Workload:
     """Why pods don't start, in the kubelet's words; empty when nothing is wrong."""
     unready_since: datetime | None = None
     """When the last ready pod was lost, if none is ready."""
+    loaded: Loaded = field(default_factory=Loaded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from agentrollouts.api.agentversion import AgentVersionSpec, AgentVersionStatus
 from agentrollouts.api.conditions import Condition
 from agentrollouts.core.conditions import condition
+from agentrollouts.core.loaded import LOADED, MISMATCH, loaded_condition
 from agentrollouts.core.manifests import (
     Named,
     deployment,
@@ -190,7 +191,7 @@ def _status(case: VersionCase, found: Standing, problem: str) -> AgentVersionSta
 
 
 def _health(pods: Workload | None, problem: str) -> Literal["Unknown", "Healthy", "Unhealthy"]:
-    if problem or (pods is not None and pods.trouble):
+    if problem or (pods is not None and (pods.trouble or pods.loaded.mismatch)):
         return "Unhealthy"
     if pods is None or pods.desired == 0:
         return "Unknown"
@@ -219,7 +220,7 @@ def _conditions(
         ("Reconciling", not problem and not all_ready, message),
         ("Stalled", bool(problem), problem),
     )
-    return tuple(
+    usual = tuple(
         condition(
             kind,
             status=value,
@@ -231,10 +232,15 @@ def _conditions(
         )
         for kind, value, text in rows
     )
+    return (*usual, loaded_condition(pods, case.digest, case.generation, case.now, case.status.conditions))
 
 
 def _events(case: VersionCase, problem: str) -> tuple[Action, ...]:
     """Only what a person must mend: that a version changed its phase is told by the Rollout's events already."""
+    found: list[Action] = []
     if problem and not any(c.type == "Stalled" and c.message == problem for c in case.status.conditions):
-        return (Emit("Unusable", problem, "Warning"),)
-    return ()
+        found.append(Emit("Unusable", problem, "Warning"))
+    mismatch = case.workload.loaded.mismatch if case.workload else ""
+    if mismatch and not any(c.type == LOADED and c.status == "False" for c in case.status.conditions):
+        found.append(Emit(MISMATCH, f"{case.digest} was promised; {mismatch}", "Warning"))
+    return tuple(found)

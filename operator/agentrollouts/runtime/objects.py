@@ -50,6 +50,8 @@ class Objects:
         self.deployments = Shelf(children.deployment)
         self.pods = Shelf(children.pod, group=lambda p: (p.meta.place.namespace, p.agent, p.version))
         self.services = Shelf(children.service, group=lambda s: s.rollout)
+        self.reported: Mapping[Place, str] = {}
+        """By pod, the artifact digest that it says it loaded."""
         self._workloads: dict[Place, Workload | None] = {}
         self._generations: dict[Place, int] = {}
         self._shelves: Mapping[Resource, Shelf[Any]] = {
@@ -148,7 +150,9 @@ class Objects:
 
     def _derived(self, version: views.VersionObject) -> Workload | None:
         living = self.pods.of((version.meta.place.namespace, version.agent, version.version))
-        return pods.workload(self.deployment_of(version), living.values())
+        return pods.workload(
+            self.deployment_of(version), living.values(), promised=version.digest, reported=self.reported
+        )
 
     def _wake_versions(self, namespace: str, agent: str) -> None:
         for place in self.versions.of((namespace, agent)):

@@ -88,6 +88,13 @@ class Store(Objects):
             wrong += 1
         return wrong
 
+    def heard(self, reports: Mapping[Place, str]) -> None:
+        """Take in what the pods say they loaded, all of them at once."""
+        before, self.reported = self.reported, reports
+        turned = {place for place in {*before, *reports} if before.get(place) != reports.get(place)}
+        for pod in [item for place in turned if (item := self.pods.get(place)) is not None]:
+            self._pods(pod, pod)
+
     # What each change means.
 
     def _rollouts(self, old: views.RolloutObject | None, new: views.RolloutObject | None) -> None:
