@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentrollouts.api.agentroute import AgentRouteSpec
-from agentrollouts.api.agentversion import Lineage
+from agentrollouts.api.agentversion import Lineage, Release
 from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import RolloutStatus
@@ -63,6 +63,8 @@ class VersionView:
     lineage: Lineage = field(default_factory=Lineage)
     parts: Mapping[str, str] = field(default_factory=dict)
     """Part name to digest, for the diff a gate shows."""
+    release: Release | None = None
+    """What its AgentVersion says of the five parts."""
     owned: bool = True
     """Whether the operator scales its pods; false where the user gave a deploymentRef."""
     problem: str = ""

@@ -157,6 +157,7 @@ def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView
         workload=store.workload(item),
         lineage=spec.lineage,
         parts=item.parts,
+        release=spec.release,
         owned=spec.template is not None,
         problem=problem,
     )
