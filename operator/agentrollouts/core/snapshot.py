@@ -13,6 +13,7 @@ from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.evidence import Evidence, Unavailable
 from agentrollouts.core.opinion import Answer
+from agentrollouts.core.verification import Statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class VersionView:
     """Part name to digest, for the diff a gate shows."""
     release: Release | None = None
     """What its AgentVersion says of the five parts."""
+    vouched: Statements = ()
+    """What signed statements about it hold, as far as the Rollout's keys say."""
     owned: bool = True
     """Whether the operator scales its pods; false where the user gave a deploymentRef."""
     problem: str = ""

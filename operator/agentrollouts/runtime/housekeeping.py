@@ -39,6 +39,7 @@ KIND: Mapping[Resource, tuple[str, str]] = {
     "deployments": ("apps/v1", "Deployment"),
     "pods": ("v1", "Pod"),
     "services": ("v1", "Service"),
+    "configmaps": ("v1", "ConfigMap"),
 }
 
 _log = logging.getLogger(__name__)
