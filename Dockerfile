@@ -10,7 +10,7 @@ RUN pip install --no-cache-dir --root-user-action=ignore uv==0.13.8
 WORKDIR /app
 # `--frozen` installs exactly what the lock says without wanting the other workspace members, which are not copied.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --extra ledger --no-install-project
+RUN uv sync --frozen --no-dev --extra ledger --extra signing --no-install-project
 
 FROM dependencies AS package
 COPY README.md ./

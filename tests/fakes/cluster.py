@@ -19,6 +19,7 @@ RESOURCE = {
     "Deployment": "deployments",
     "Pod": "pods",
     "Service": "services",
+    "ConfigMap": "configmaps",
 }
 ID = tuple[str, str, str]
 

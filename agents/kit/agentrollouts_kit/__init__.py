@@ -24,6 +24,7 @@ from agentrollouts_kit.default import (
 from agentrollouts_kit.drain import DrainReport
 from agentrollouts_kit.identity import Identity
 from agentrollouts_kit.propagation import propagate, propagate_async, propagation_headers
+from agentrollouts_kit.release import LoadedRelease, ReleaseError, ReleaseMismatchError, load_release
 from agentrollouts_kit.reporter import Reporter
 from agentrollouts_kit.settings import Settings
 from agentrollouts_kit.task import Task
@@ -32,8 +33,11 @@ from agentrollouts_kit.vocabulary import Outcome
 __all__ = [
     "DrainReport",
     "Identity",
+    "LoadedRelease",
     "Outcome",
     "OutcomeMiddleware",
+    "ReleaseError",
+    "ReleaseMismatchError",
     "Reporter",
     "RequestContext",
     "Settings",
@@ -42,6 +46,7 @@ __all__ = [
     "current_task",
     "default_reporter",
     "feedback",
+    "load_release",
     "propagate",
     "propagate_async",
     "propagation_headers",

@@ -8,6 +8,7 @@ from typing import Final
 from pydantic_ai import Agent, RunContext, UsageLimits
 from pydantic_ai.models import Model
 
+from agentrollouts_kit import LoadedRelease
 from support_agent.desk import Desk
 from support_agent.offline import OfflineModel
 from support_agent.questions import order_in
@@ -24,14 +25,16 @@ _TIMEOUT_SECONDS: Final = 60.0
 class SupportAgent:
     """Answers tasks; safe for concurrent use, since all state of a task is on its desk."""
 
-    def __init__(self, settings: Settings, *, model: Model | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, model: Model | None = None, release: LoadedRelease | None = None
+    ) -> None:
         self._settings = settings
         self._agent = Agent(
             model or build_model(settings),
             name="support",
             deps_type=Desk,
             output_type=Reply,
-            instructions=instructions_of(settings.profile.name),
+            instructions=prompt_of(settings.profile.name, release),
             tools=TOOLS,
             retries=2,
         )
@@ -70,6 +73,18 @@ def check_answer(ctx: RunContext[Desk], reply: Reply) -> Reply:
     desk.note(CHECK, ok=True)
     desk.take_back_forbidden_refunds()
     return reply
+
+
+def prompt_of(profile: str, release: LoadedRelease | None) -> str:
+    """The profile's prompt, out of the release that is mounted, else out of this package. Raises ValueError if it isn't there."""
+    if release is None:
+        return instructions_of(profile)
+    name = f"prompts/{profile}.md"
+    if name not in release.prompts:
+        raise ValueError(
+            f"expected the prompt {name} in the release; it has {', '.join(release.prompts) or 'none'}"
+        )
+    return release.prompts[name]
 
 
 def instructions_of(profile: str) -> str:

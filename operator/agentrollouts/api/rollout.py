@@ -14,6 +14,7 @@ from agentrollouts.api.monitor import MonitorSpec
 from agentrollouts.api.notify import NotifierSpec
 from agentrollouts.api.scalars import AgentName, Duration, GroupName, HttpToken, Percent, Semver
 from agentrollouts.api.strategy import Strategy
+from agentrollouts.api.verification import ReleasePolicy
 
 
 class Assignment(SpecModel):
@@ -130,6 +131,7 @@ class RolloutSpec(SpecModel):
 
     agent: AgentName = Field(description="The logical name callers use; also the Rollout's name.")
     version: Semver = Field(description="The AgentVersion you want. Change it and a rollout begins.")
+    release: ReleasePolicy = Field(default_factory=ReleasePolicy)
     paused: bool = Field(default=False, description="Hold at the present share; rollbacks still happen.")
     assignment: Assignment = Field(default_factory=Assignment)
     control: Control = Field(default_factory=Control)

@@ -27,7 +27,8 @@ from agentrollouts.core.decision import (
 )
 from agentrollouts.core.gates import GateState
 from agentrollouts.core.progress import progress
-from agentrollouts.core.snapshot import Snapshot, asked
+from agentrollouts.core.snapshot import Snapshot, VersionView, asked
+from agentrollouts.core.verification import UNVERIFIED, missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,17 @@ def _first_version(case: Case) -> Decision | None:
         return _not_found(s)
     if wanted.problem:
         return Hold("VersionUnusable", wanted.problem, stalled=True)
+    if (unsigned := _unverified(s, wanted)) is not None:
+        return unsigned
+    pods = wanted.workload
+    if pods is not None and pods.loaded.mismatch:
+        return Hold(
+            "DigestMismatch",
+            f"{wanted.version} was promised as {wanted.digest}; {pods.loaded.mismatch}",
+            stalled=True,
+        )
     if not wanted.ready:
-        trouble = wanted.workload.trouble if wanted.workload else ""
+        trouble = pods.trouble if pods else ""
         return Hold(
             "WaitingForFirstVersion", f"{wanted.version} is not ready yet{f': {trouble}' if trouble else ''}"
         )
@@ -107,6 +117,9 @@ def _manual_problem(s: Snapshot, shares: tuple[tuple[str, int], ...]) -> tuple[s
             )
         if view.problem:
             return "VersionUnusable", view.problem
+        unsigned = _unverified(s, view)
+        if unsigned is not None:
+            return unsigned.reason, unsigned.message
         serving = s.status.stable is None or s.status.stable.version == version
         if not serving and share > rails.limit(s, view):
             return (
@@ -144,7 +157,7 @@ def _other_version(case: Case) -> Decision | None:
         return None
     if s.spec.version == stable.version:
         return Withdraw("NoLongerWanted", f"spec.version is {stable.version} again, which is stable")
-    if s.wanted is None or s.wanted.problem:
+    if s.wanted is None or s.wanted.problem or _unverified(s, s.wanted):
         return None
     retried = asked(s.requests.retry, s.status.handled.retry)
     waits = None if retried else barred(s, s.wanted) or cooling(s, s.wanted.version)
@@ -188,7 +201,17 @@ def _missing_version(case: Case) -> Decision | None:
     s = case.snapshot
     if s.wanted is None:
         return _not_found(s)
-    return Hold("VersionUnusable", s.wanted.problem, stalled=True) if s.wanted.problem else None
+    if s.wanted.problem:
+        return Hold("VersionUnusable", s.wanted.problem, stalled=True)
+    return _unverified(s, s.wanted)
+
+
+def _unverified(s: Snapshot, view: VersionView) -> Hold | None:
+    """A version nobody vouches for isn't started, and doesn't grow. The one that serves goes on: a demand stops nothing."""
+    if s.status.stable is not None and s.status.stable.version == view.version:
+        return None
+    lacking = missing(s.spec.release.verify, view.vouched, view.version)
+    return Hold(UNVERIFIED, lacking, stalled=True) if lacking else None
 
 
 def _progress(case: Case) -> Decision | None:

@@ -31,6 +31,7 @@ def rollback(snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateSta
         return None
     return (
         _identity(snapshot)
+        or _loaded(snapshot)
         or _pods(snapshot)
         or breakers.rollback(snapshot)
         or _verdicts(snapshot, results)
@@ -50,6 +51,15 @@ def _identity(snapshot: Snapshot) -> Rollback | None:
             f"{candidate.version} started as {candidate.digest} and is now {view.digest}: give it a new version",
         )
     return None
+
+
+def _loaded(snapshot: Snapshot) -> Rollback | None:
+    """Before anything else about its pods, for it is why they aren't ready."""
+    view = snapshot.candidate
+    mismatch = view.workload.loaded.mismatch if view and view.workload else ""
+    if view is None or not mismatch:
+        return None
+    return Rollback("DigestMismatch", f"{view.version} was promised as {view.digest}; {mismatch}")
 
 
 def _pods(snapshot: Snapshot) -> Rollback | None:

@@ -21,6 +21,7 @@ from agentrollouts.core.quality_gate import looks_of
 from agentrollouts.core.settle import shares
 from agentrollouts.core.snapshot import Requests, Snapshot
 from agentrollouts.core.trials import recorded
+from agentrollouts.core.verification import UNVERIFIED
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -93,7 +94,8 @@ def _decision(
     """A hold that goes on keeps its sentence, unless a verdict ``turned``: then it may be about other checks."""
     old = before.decision
     if old is not None and goes_on(old, decision):
-        holds = isinstance(decision, Hold) and not turned
+        # NB: what is still to be vouched for is no number that moved: it gets shorter, statement by statement.
+        holds = isinstance(decision, Hold) and not turned and decision.reason != UNVERIFIED
         steady = holds or isinstance(decision, (Pause, Complete)) or old.message == decision.message
         return old if steady else old.model_copy(update={"message": decision.message})
     action = type(decision).__name__

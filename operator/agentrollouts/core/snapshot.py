@@ -13,6 +13,26 @@ from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.evidence import Evidence, Unavailable
 from agentrollouts.core.opinion import Answer
+from agentrollouts.core.verification import Statements
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a version's pods say they loaded. A pod that says nothing counts on neither side."""
+
+    same: bool = False
+    """Whether a pod loaded the artifact it was promised."""
+    other: tuple[tuple[str, str], ...] = ()
+    """The pods that loaded another one, each with its digest, by name."""
+
+    @property
+    def mismatch(self) -> str:
+        """The first that differs, in a sentence; empty where none does."""
+        if not self.other:
+            return ""
+        pod, digest = self.other[0]
+        more = f", and {len(self.other) - 1} more pods differ" if len(self.other) > 1 else ""
+        return f"pod {pod} loaded {digest}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +49,7 @@ class Workload:
     """Why pods don't start, in the kubelet's words; empty when nothing is wrong."""
     unready_since: datetime | None = None
     """When the last ready pod was lost, if none is ready."""
+    loaded: Loaded = field(default_factory=Loaded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +65,9 @@ class VersionView:
     parts: Mapping[str, str] = field(default_factory=dict)
     """Part name to digest, for the diff a gate shows."""
     release: Release | None = None
-    """What the parts say of themselves; None where the spec can't be read."""
+    """What its AgentVersion says of the five parts."""
+    vouched: Statements = ()
+    """What signed statements about it hold, as far as the Rollout's keys say."""
     owned: bool = True
     """Whether the operator scales its pods; false where the user gave a deploymentRef."""
     problem: str = ""

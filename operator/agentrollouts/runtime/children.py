@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,6 +44,10 @@ class PodObject:
     restarts: int = 0
     last_restart: datetime | None = None
     trouble: str = ""
+    promised: str = ""
+    """The artifact digest its template was made for."""
+    refused: str = ""
+    """The artifact digest it loaded and wouldn't serve, because another one was promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,8 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
         last_restart=max((at for item in containers if (at := _began_again(item)) is not None), default=None),
         trouble=next((text for item in containers if (text := _container_trouble(item))), "")
         or _unscheduled(conditions),
+        promised=notes.get(manifests.ARTIFACT, ""),
+        refused=next((digest for item in containers if (digest := _refused(item))), ""),
     )
 
 
@@ -131,6 +138,20 @@ def _began_again(item: Raw) -> datetime | None:
     running = (item.get("state") or {}).get("running") or {}
     ended = (item.get("lastState") or {}).get("terminated") or {}
     return _time(running.get("startedAt")) or _time(ended.get("finishedAt"))
+
+
+_MISMATCH = re.compile(r"DigestMismatch: loaded (sha256:[0-9a-f]{64}), promised sha256:[0-9a-f]{64}")
+
+
+def _refused(item: Raw) -> str:
+    """What a container that isn't ready said it had loaded when it last ended: the kit's words in its termination message."""
+    if item.get("ready"):
+        return ""
+    for state in (item.get("state") or {}, item.get("lastState") or {}):
+        found = _MISMATCH.match(str((state.get("terminated") or {}).get("message", "")))
+        if found:
+            return found[1]
+    return ""
 
 
 _FAULTS = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName")

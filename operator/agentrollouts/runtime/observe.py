@@ -23,7 +23,10 @@ from agentrollouts.core.snapshot import (
     VersionView,
     asked,
 )
+from agentrollouts.core.verification import Statements
 from agentrollouts.core.workloads import DeploymentFacts, VersionCase, digest_conflict, problem_of
+from agentrollouts.release import attestation
+from agentrollouts.runtime.statements import vouched
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.views import Place, RolloutObject, VersionObject
 
@@ -58,9 +61,10 @@ class VersionViews:
     def of(self, place: Place, agent: str, facts: RolloutFacts) -> Mapping[str, VersionView]:
         """The views of an agent's versions, by semver."""
         items = list(self._store.versions.of((place.namespace, agent)).values())
-        made_of: list[object] = [facts.status]
+        made_of: list[object] = [facts.status, facts.spec]
         for item in items:
             made_of += item, self._store.deployment_of(item), self._store.workload(item)
+            made_of += self._store.statements_about(item)
         known = self._known.get(place)
         if known is not None and _same(known[0], made_of):
             return known[1]
@@ -123,6 +127,7 @@ def version_case(store: Store, world: World, item: VersionObject, now: datetime)
         workload=store.workload(item),
         problem=digest_conflict(item.spec, item.digest, facts),
         ledger=world.ledger,
+        vouched=_vouched(store, item, facts),
     )
 
 
@@ -161,9 +166,16 @@ def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView
         lineage=spec.lineage,
         parts=item.parts,
         release=spec.release,
+        vouched=_vouched(store, item, facts),
         owned=spec.template is not None,
         problem=problem,
     )
+
+
+def _vouched(store: Store, item: VersionObject, facts: RolloutFacts | None) -> Statements:
+    verify = facts.spec.release.verify if facts is not None else None
+    about = attestation.Named(f"{item.agent}-{item.version}", item.digest)
+    return vouched(store.statements_about(item), about, verify)
 
 
 def _deployment(store: Store, item: VersionObject) -> DeploymentFacts | None:

@@ -22,6 +22,7 @@ from agentrollouts.runtime.courier import Courier
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor
 from agentrollouts.runtime.housekeeping import Housekeeping
+from agentrollouts.runtime.loading import Loading
 from agentrollouts.runtime.monitoring import Monitor
 from agentrollouts.runtime.observe import World
 from agentrollouts.runtime.scheduler import Scheduler, Timing
@@ -105,6 +106,7 @@ class Operator:
             monotonic=timing.monotonic,
         )
         self.scheduler = Scheduler(self.ticker, timing=timing, on_lag=self.telemetry.tick_lag.observe)
+        self.loading = Loading(source, self.store.heard)
         self.housekeeping = Housekeeping(
             cluster=cluster,
             store=self.store,
@@ -114,6 +116,7 @@ class Operator:
             selectors=handlers.SELECTORS,
             wake=self.scheduler.wake,
             orphans=services.orphans,
+            read_loaded=self.loading.read,
         )
         self.ticker.doubt = lambda: self.housekeeping.relisted("agentroutes")
         self.telemetry.watch(

@@ -9,6 +9,7 @@ from typing import Any
 from tests.integration.api import Object
 
 DIGEST, OTHER_DIGEST = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+PEM = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
 REMOVED = object()
 """Stands for a field that is taken out."""
 
@@ -135,6 +136,15 @@ BASES: Mapping[str, Object] = {
             "deadline": "10s",
             "warmFor": "1h",
             "readyDeadline": "5m",
+        },
+        release={
+            "verify": {
+                "keys": [
+                    {"name": "ci", "publicKey": PEM, "claims": ["build"]},
+                    {"name": "evals", "publicKey": PEM},
+                ],
+                "require": ["build", "eval"],
+            }
         },
         router={"kind": "Envoy", "timeout": "1m"},
         control={"maxShare": "5%"},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.integration.api import Object
-from tests.integration.crds.examples import OTHER_DIGEST, REMOVED, container
+from tests.integration.crds.examples import OTHER_DIGEST, PEM, REMOVED, container
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,20 @@ ONE_KIND = (
     "give exactly one kind of check: successRate, failureRate, cost, latency, latencyQuantile, toolFailures, toolMix,"
     " topicMix, responseLength, events, llmCalls, score, ratio, promql"
 )
+
+
+def _verify(require: list[str], **key: Any) -> Mapping[str, Any]:
+    keys = [{"name": "ci", "publicKey": PEM, **key}]
+    return {"spec.release": {"verify": {"keys": keys, "require": require}}}
+
+
 PAIRS = (
+    _pair(
+        "rollout",
+        "each claim in require needs a key that may vouch for it, or no version could ever start",
+        good=_verify(["build", "eval"]),
+        bad=_verify(["build", "eval"], claims=["build"]),
+    ),
     *(
         _pair(
             "rollout",
@@ -429,6 +442,20 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         "oncall.signing-key",
         "../oncall",
         "https://hooks.example",
+        "",
+    ),
+    "write lower-case letters, digits and dashes, no dash first or last, such as ci": (
+        "CI",
+        "-ci",
+        "ci.key",
+        "",
+    ),
+    "write an Ed25519 public key as PEM, as openssl pkey -pubout prints it": (
+        PEM.replace("PUBLIC", "PRIVATE"),
+        PEM.replace("\n", ""),
+        PEM.replace("MCow", "MIow"),
+        PEM.replace("ZuE=", "Zu=="),
+        "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
         "",
     ),
     "write letters, digits and dashes, a letter first and no dash last, such as success": (

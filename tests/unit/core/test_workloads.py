@@ -298,6 +298,7 @@ def test_the_status_says_how_the_pods_are() -> None:
         "Ready": "False",
         "Reconciling": "True",
         "Stalled": "False",
+        "Loaded": "Unknown",
     }
     again = plan_version(replace(found, status=status, now=START + timedelta(minutes=1)))
     assert not any(isinstance(a, PatchVersionStatus) for a in again.actions), "nothing new, nothing written"

@@ -184,6 +184,7 @@ def test_kopf_watches_and_does_nothing_else() -> None:
         "deployments",
         "pods",
         "services",
+        "configmaps",
     }
     assert not found._changing.get_all_handlers()
     assert not found._spawning.get_all_handlers()
