@@ -6,8 +6,7 @@ only reached the route is caught up with from what was reported before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from agentrollouts.api.agentroute import Intent
 from agentrollouts.api.agentversion import Release
@@ -15,6 +14,7 @@ from agentrollouts.api.bundle import CHANGES, SENTENCE, WAITING, ChangeStatus, T
 from agentrollouts.api.bundle import BundleStatus as Bundle
 from agentrollouts.api.findings import BreakerStatus, CheckStatus
 from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus
+from agentrollouts.core.changes import differences
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.findings import checks_status
 from agentrollouts.core.plan import Emit
@@ -105,11 +105,11 @@ def _changes(snapshot: Snapshot, intent: Intent) -> tuple[ChangeStatus, ...] | N
     old = _release(snapshot, stable.version, stable.digest) if stable else None
     if new is None or old is None:
         return None
-    before, after = dict(_said(_dumped(old))), dict(_said(_dumped(new)))
-    fields = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return tuple(
-        ChangeStatus(field=name[:LINE], before=before.get(name, "")[:LINE], after=after.get(name, "")[:LINE])
-        for name in fields[:CHANGES]
+        ChangeStatus(
+            field=f"{found.part}.{found.subject}"[:LINE], before=found.old[:LINE], after=found.new[:LINE]
+        )
+        for found in differences(old, new)[:CHANGES]
     )
 
 
@@ -117,16 +117,3 @@ def _release(snapshot: Snapshot, version: str, digest: str) -> Release | None:
     """What the AgentVersion says, if it still is the one with that digest."""
     view = snapshot.versions.get(version)
     return view.release if view is not None and view.digest == digest else None
-
-
-def _dumped(release: Release) -> Mapping[str, Any]:
-    return release.model_dump(mode="json", by_alias=True)
-
-
-def _said(body: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """(field, what it says) for every field that says something, in the order of the release."""
-    for name, value in body.items():
-        if isinstance(value, Mapping):
-            yield from _said(value, f"{prefix}{name}.")
-        elif value:
-            yield f"{prefix}{name}", ", ".join(value) if isinstance(value, list) else str(value)

@@ -80,10 +80,16 @@ def _tools(old: Release, new: Release) -> Iterator[Difference]:
 
 
 def _rest(old: Release, new: Release) -> Iterator[Difference]:
-    """Each part that differs, by digest; an image with its name, where it moved as well."""
+    """Each part that differs, by digest, and where its image or its text is kept, where that moved."""
     for part in PARTS:
         before, after = getattr(old, part), getattr(new, part)
         if before.digest != after.digest:
             yield Difference(part, "digest", before.digest, after.digest)
-    if old.code.image != new.code.image:
-        yield Difference("code", "image", old.code.image, new.code.image)
+    places = (
+        ("code", "image", old.code.image, new.code.image),
+        ("prompts", "source", old.prompts.source, new.prompts.source),
+        ("data", "source", old.data.source, new.data.source),
+    )
+    for part, subject, was, now in places:
+        if was != now:
+            yield Difference(part, subject, was, now)

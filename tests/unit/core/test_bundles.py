@@ -154,10 +154,10 @@ def test_the_difference_is_what_the_versions_say_field_by_field() -> None:
     assert bundle.changes is not None
     assert {(each.field, each.before, each.after) for each in bundle.changes} == {
         ("model.digest", digest("c"), digest("d")),
-        ("model.name", "large", "small"),
-        ("model.parameters.temperature", "0.2", "0.9"),
-        ("model.parameters.seed", "7", ""),
-        ("tools.names", "lookup, refund", "lookup"),
+        ("model.name", '"large"', '"small"'),
+        ("model.parameters.temperature", '"0.2"', '"0.9"'),
+        ("model.parameters.seed", '"7"', ""),
+        ("tools.refund", "a tool it had", ""),
     }
 
 

@@ -46,6 +46,7 @@ def test_nothing_differs_from_itself() -> None:
             {"prompts": {"digest": digest("b")}},
             f"prompts: digest: {digest('a')} -> {digest('b')}",
         ),
+        ({}, {"prompts": {"source": "git"}}, "prompts: source: new: git"),
         ({"code": {"image": "x:1"}}, {"code": {"image": "x:2"}}, "code: image: x:1 -> x:2"),
     ],
 )
