@@ -24,6 +24,7 @@ from agentrollouts.cli.words import (
     drifting,
     percent,
     phase,
+    proof,
     span,
     time_of,
     verdict,
@@ -61,7 +62,8 @@ def overview(scene: Scene) -> RenderableType:
     parts: list[RenderableType] = [_heading(scene, status)]
     if status.shares:
         parts.append(_arms(scene, status))
-    parts += [*_candidate(scene, status), *_checks(status), *_breakers(status)]
+    parts += [*_candidate(scene, status), *_proofs(scene, status)]
+    parts += [*_checks(status), *_breakers(status)]
     parts += [*_behavior(scene, status)]
     parts += [*_gate(scene), *_past(scene, status)]
     return Group(*parts)
@@ -136,6 +138,26 @@ def _step(scene: Scene, candidate: CandidateStatus) -> Iterator[str]:
         if soaked < soak
         else f"soaked {format_duration(soak)}"
     )
+
+
+def _proofs(scene: Scene, status: RolloutStatus) -> Iterator[RenderableType]:
+    """The entries of spec.beforeTraffic, those not begun yet included."""
+    known = {item.name: item for item in status.candidate.proofs} if status.candidate else {}
+    entries = scene.rollout["spec"].get("beforeTraffic") or ()
+    if status.candidate is None:
+        return
+    rows = []
+    for entry in entries:
+        item = known.get(entry["name"])
+        if item is None:
+            rows.append((Text("· waits", "dim"), entry["name"], ""))
+            continue
+        reason = item.message
+        if item.verdict == "PENDING" and item.started_at is not None:
+            going = f"Job {item.job}, for {span(scene.now - item.started_at)}"
+            reason = f"{going}: {reason}" if reason else going
+        rows.append((proof(item.verdict), item.name, reason))
+    yield from _findings("before traffic", rows)
 
 
 def _checks(status: RolloutStatus) -> Iterator[RenderableType]:

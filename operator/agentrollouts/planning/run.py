@@ -203,8 +203,9 @@ def begin(spec: RolloutSpec, *, stable: str, now: datetime, approval: timedelta 
         raise NothingToPlanError(
             f"expected another version than {stable} in spec.version; it is stable already"
         )
-    if spec.paused:
-        spec = spec.model_copy(update={"paused": False})
+    if spec.paused or spec.before_traffic:
+        # What is proven before traffic has no part in how the traffic then grows.
+        spec = spec.model_copy(update={"paused": False, "before_traffic": ()})
     spec = without_own_queries(spec)
     old, new = _version(spec.agent, stable, "a"), _version(spec.agent, spec.version, "b")
     snapshot = Snapshot(

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from agentrollouts.release.artifact import Artifact
 from agentrollouts.release.canonical import CanonicalError, canonical, parse, read_json
 from agentrollouts.release.errors import IntegrityError, ReleaseError
 
@@ -37,12 +36,24 @@ class Attestation:
     key_id: str
 
 
+class Subject(Protocol):
+    """What a statement is about: an artifact, or as much of one as is known."""
+
+    @property
+    def name(self) -> str:
+        """The AgentVersion's."""
+
+    @property
+    def digest(self) -> str:
+        """The artifact digest."""
+
+
 def predicate_type(claim: str) -> str:
     """The URI of a claim."""
     return f"{_CLAIMS}{claim}{_CLAIM_VERSION}"
 
 
-def statement(artifact: Artifact, claim: str, predicate: Mapping[str, Any]) -> bytes:
+def statement(artifact: Subject, claim: str, predicate: Mapping[str, Any]) -> bytes:
     """The in-toto statement, canonical. Raises ReleaseError where the predicate has no canonical form."""
     try:
         return canonical(
@@ -79,7 +90,7 @@ def sign(payload: bytes, private_key: bytes) -> bytes:
     return canonical(envelope.to_dict())
 
 
-def check(envelope: bytes, artifact: Artifact, public_key: bytes) -> Attestation:
+def check(envelope: bytes, artifact: Subject, public_key: bytes) -> Attestation:
     """What an envelope vouches for, once it is sure that this key signed it and that it is about this release.
 
     Raises:
@@ -134,7 +145,7 @@ def _public(pem: bytes) -> SSlibKey:
     return SSlibKey.from_crypto(key)
 
 
-def _subject(artifact: Artifact) -> list[dict[str, Any]]:
+def _subject(artifact: Subject) -> list[dict[str, Any]]:
     return [{"name": artifact.name, "digest": {"sha256": artifact.digest.removeprefix("sha256:")}}]
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agentrollouts.core import manifests
+from agentrollouts.core.proof_jobs import CONTAINER
 from agentrollouts.runtime.views import Meta, Place, Raw, meta_of
 
 
@@ -31,6 +32,16 @@ class DeploymentObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """How the container of a Job's pod ended. ``message`` is its termination message; ``status`` its exit status."""
+
+    message: str
+    status: int
+    reason: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class PodObject:
     """A pod with our labels."""
 
@@ -43,6 +54,10 @@ class PodObject:
     restarts: int = 0
     last_restart: datetime | None = None
     trouble: str = ""
+    job: str = ""
+    """Uid of the Job it belongs to, if it belongs to one."""
+    ended: Ended | None = None
+    """What its container said when it ended; only of a Job's pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +108,7 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
     status = raw.get("status") or {}
     conditions = {item.get("type"): item for item in status.get("conditions") or ()}
     ready = conditions.get("Ready") or {}
+    job = next((o["uid"] for o in raw["metadata"].get("ownerReferences") or () if o.get("kind") == "Job"), "")
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     return PodObject(
         meta=meta,
@@ -105,6 +121,8 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
         last_restart=max((at for item in containers if (at := _began_again(item)) is not None), default=None),
         trouble=next((text for item in containers if (text := _container_trouble(item))), "")
         or _unscheduled(conditions),
+        job=job,
+        ended=_ended(status) if job else None,
     )
 
 
@@ -122,6 +140,19 @@ def service(raw: Raw, before: ServiceObject | None = None) -> ServiceObject:
         if agent
         else None,
     )
+
+
+def _ended(status: Raw) -> Ended | None:
+    for item in status.get("containerStatuses") or ():
+        found = (item.get("state") or {}).get("terminated")
+        if item.get("name") == CONTAINER and found:
+            return Ended(
+                message=str(found.get("message") or ""),
+                status=int(found.get("exitCode") or 0),
+                reason=str(found.get("reason") or ""),
+                at=_time(found.get("finishedAt")),
+            )
+    return None
 
 
 def _began_again(item: Raw) -> datetime | None:

@@ -14,14 +14,14 @@ from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.snapshot import Workload
 from agentrollouts.ports import Key
-from agentrollouts.runtime import children, pods, views
+from agentrollouts.runtime import children, jobs, pods, views
 from agentrollouts.runtime.portbook import PortBook
 from agentrollouts.runtime.shelf import Shelf
 from agentrollouts.runtime.views import Place, Raw
 from agentrollouts.runtime.written import Written
 
 Resource = Literal[
-    "rollouts", "agentversions", "approvalgates", "agentroutes", "deployments", "pods", "services"
+    "rollouts", "agentversions", "approvalgates", "agentroutes", "deployments", "pods", "jobs", "services"
 ]
 RESOURCES: tuple[Resource, ...] = (
     "rollouts",
@@ -30,6 +30,7 @@ RESOURCES: tuple[Resource, ...] = (
     "agentroutes",
     "deployments",
     "pods",
+    "jobs",
     "services",
 )
 
@@ -49,6 +50,7 @@ class Objects:
         self.routes = Shelf(views.route)
         self.deployments = Shelf(children.deployment)
         self.pods = Shelf(children.pod, group=lambda p: (p.meta.place.namespace, p.agent, p.version))
+        self.jobs = Shelf(jobs.job, group=lambda j: j.rollout)
         self.services = Shelf(children.service, group=lambda s: s.rollout)
         self._workloads: dict[Place, Workload | None] = {}
         self._generations: dict[Place, int] = {}
@@ -59,6 +61,7 @@ class Objects:
             "agentroutes": self.routes,
             "deployments": self.deployments,
             "pods": self.pods,
+            "jobs": self.jobs,
             "services": self.services,
         }
 

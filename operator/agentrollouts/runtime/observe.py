@@ -11,6 +11,7 @@ from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.evidence import Unavailable
 from agentrollouts.core.gate_plan import gate_name
 from agentrollouts.core.manifests import Named
+from agentrollouts.core.proof_run import ProofRun
 from agentrollouts.core.roles import RolloutFacts
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.settle import settle
@@ -24,6 +25,7 @@ from agentrollouts.core.snapshot import (
     asked,
 )
 from agentrollouts.core.workloads import DeploymentFacts, VersionCase, digest_conflict, problem_of
+from agentrollouts.runtime.jobs import run_of
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.views import Place, RolloutObject, VersionObject
 
@@ -38,6 +40,7 @@ class World:
     policy_installed: bool = False
     require_policy: bool = True
     router_namespace: str = "agent-rollouts"
+    job_image: str = ""
 
 
 class VersionViews:
@@ -93,14 +96,27 @@ def rollout_snapshot(
         now=now,
         gate=_gate(store, place.namespace, spec.agent, status),
         requests=item.requests,
+        jobs=_jobs(store, item, now),
         surroundings=Surroundings(
             epoch=world.epoch,
             free_port=route.port if route is not None and route.port else store.ports.reserve(place),
             policy_installed=world.policy_installed,
             require_policy=world.require_policy,
             router_namespace=world.router_namespace,
+            job_image=world.job_image,
         ),
     )
+
+
+def _jobs(store: Store, item: RolloutObject, now: datetime) -> Mapping[str, ProofRun]:
+    """The Jobs that belong to this very Rollout; one of the same name that was deleted and made again begins with none."""
+    place = item.meta.place
+    pods = store.pods.of((place.namespace, place.name, ""))
+    return {
+        found.meta.place.name: run_of(found, pods.values(), now)
+        for found in store.jobs.of(place).values()
+        if found.owner == item.meta.uid and not found.meta.deleting
+    }
 
 
 def version_case(store: Store, item: VersionObject, now: datetime) -> VersionCase:

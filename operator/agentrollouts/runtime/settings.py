@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PREFIX = "AGENT_ROLLOUTS_"
+JOB_IMAGE = "agent-rollouts/operator:dev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Settings:
     advisor: AdvisorSettings = field(default_factory=AdvisorSettings)
     destinations: Path | None = None
     """Folder of the Secret with the destinations of notices; None: nothing is sent anywhere."""
+    job_image: str = JOB_IMAGE
+    """The image of Jobs before traffic that name none: the operator's own."""
     policy_prefix: str = "agent-rollouts"
     require_policy: bool = True
     health_port: int = 8080
@@ -83,6 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str
     flag("cluster-domain", "cluster.local", "domain of the cluster's Service names")
     flag("advisor-url", "", "endpoint of the language model that Rollouts may ask; empty: none")
     flag("destinations", "", "folder with the destinations of notices, one file each; empty: none")
+    flag("job-image", JOB_IMAGE, "image of Jobs before traffic; it needs the extra `evals`")
     flag("policy-prefix", "agent-rollouts", "what the names of the admission policies begin with")
     flag("require-policy", "true", "true: without the admission policies in force no approval counts")
     flag("health-port", "8080", "port of /healthz, /readyz and /metrics; 0: none")
@@ -119,6 +123,7 @@ def from_arguments(parsed: argparse.Namespace, environment: Mapping[str, str] | 
             _url("--advisor-url", parsed.advisor_url), env.get(f"{PREFIX}ADVISOR_API_KEY", "")
         ),
         destinations=Path(parsed.destinations) if parsed.destinations else None,
+        job_image=parsed.job_image,
         policy_prefix=parsed.policy_prefix,
         require_policy=_truth("--require-policy", parsed.require_policy),
         health_port=_number("--health-port", parsed.health_port),

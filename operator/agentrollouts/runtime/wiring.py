@@ -63,7 +63,11 @@ class Operator:
     ) -> None:
         timing = timing or Timing(chance=random.random)
         self.telemetry = telemetry or Telemetry()
-        self.world = World(require_policy=settings.require_policy, router_namespace=settings.router.namespace)
+        self.world = World(
+            require_policy=settings.require_policy,
+            router_namespace=settings.router.namespace,
+            job_image=settings.job_image,
+        )
         self.store = Store(self._wake, monotonic=timing.monotonic)
         advisor = advisor or Advisors(Endpoint(settings.advisor.url, settings.advisor.api_key))
         self.counsel = Counsel(advisor, clock, self.telemetry, self._wake)
