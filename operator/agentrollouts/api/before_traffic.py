@@ -29,7 +29,7 @@ ProofName = Annotated[
         pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         max_length=40,
         json_schema_extra=refusal(
-            "write lower-case letters, digits and dashes, no dash first or last, such as golden"
+            "write a name of lower-case letters, digits and dashes, no dash first or last, such as golden"
         ),
     ),
 ]

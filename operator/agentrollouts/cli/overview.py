@@ -231,6 +231,10 @@ def _evidence(gate: Object) -> Iterator[RenderableType]:
         yield Text(f"  why: {spec['rationale']}")
     for change in spec.get("changes") or ():
         yield Text(f"  {change}", "dim")
+    for item in spec.get("proofs") or ():
+        yield Text(
+            f"  before traffic: {item['kind']} {item['name']} {item['verdict']}: {item.get('message', '')}"
+        )
     rows = spec.get("evidence") or ()
     if not rows:
         return

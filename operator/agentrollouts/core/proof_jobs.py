@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from agentrollouts.api.before_traffic import ConfigMapKey, EvalSpec, ProofSpec
+from agentrollouts.api.before_traffic import ConfigMapKey, EvalSpec, ProofSpec, Resources
 from agentrollouts.api.scalars import short_digest
 from agentrollouts.core.manifests import AGENT, ARTIFACT, DIGEST, MANAGED_BY, ROLLOUT_LABEL, Named, owner
 from agentrollouts.core.snapshot import VersionView
@@ -99,10 +99,7 @@ def _pod(entry: ProofSpec, subject: Subject, image: str) -> dict[str, Any]:
         "args": list(eval_arguments(spec, subject)),
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
-        "resources": {
-            "requests": {**_REQUESTS, **spec.resources.requests},
-            "limits": {**_LIMITS, **spec.resources.limits},
-        },
+        "resources": _resources(spec.resources),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -138,6 +135,18 @@ def _pod(entry: ProofSpec, subject: Subject, image: str) -> dict[str, Any]:
             {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
         ],
     }
+
+
+def _resources(given: Resources) -> Mapping[str, Any]:
+    """What is given, and our own where nothing is said of a resource: a request beyond a limit would be refused."""
+    return {
+        "requests": {**_unless(_REQUESTS, given.limits), **given.requests},
+        "limits": {**_unless(_LIMITS, given.requests), **given.limits},
+    }
+
+
+def _unless(ours: Mapping[str, str], named: Mapping[str, object]) -> Mapping[str, str]:
+    return {name: amount for name, amount in ours.items() if name not in named}
 
 
 def _mounted(spec: EvalSpec) -> Mapping[str, ConfigMapKey]:

@@ -13,8 +13,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -84,14 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace, stated: Stated) -> int:
     """Evaluate and say so; the exit status of :data:`STATUS`. Whatever goes wrong is a verdict, INVALID."""
     try:
-        with _told_to_stop():
-            judgement, baseline = asyncio.run(_evaluated(options))
+        judgement, baseline = asyncio.run(_evaluated(options))
         said = stated(_predicate(options, judgement))
         summary = _summary(judgement, said)
         _log(judgement, baseline, said)
     except InputError as error:
         summary = ProofSummary(verdict="INVALID", message=_clipped(str(error)))
-    except KeyboardInterrupt:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         summary = ProofSummary(verdict="INVALID", message="it was told to stop before it was done")
     except Exception as error:
         _write(
@@ -105,6 +104,10 @@ def main(options: argparse.Namespace, stated: Stated) -> int:
 
 
 async def _evaluated(options: argparse.Namespace) -> tuple[Judgement, Results | None]:
+    this = asyncio.current_task()
+    assert this is not None
+    # SIGTERM comes at the Job's deadline.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     limits = Limits(
         _fraction(options.minimum_score, "--minimum-score"),
         _fraction(options.maximum_regression, "--maximum-regression"),
@@ -259,16 +262,6 @@ def _clipped(text: str) -> str:
     """On one line, without control characters, and no longer than a summary's message may be."""
     line = "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
     return line if len(line) <= _SENTENCE else f"{line[: _SENTENCE - 1]}…"
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[None]:
-    """SIGTERM, as a Job's deadline sends it, interrupts as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:

@@ -385,7 +385,7 @@ UPDATES = (
 """Rules on changes of an object that exists."""
 
 SCALARS: Mapping[str, tuple[object, ...]] = {
-    "write lower-case letters, digits and dashes, no dash first or last, such as golden": (
+    "write a name of lower-case letters, digits and dashes, no dash first or last, such as golden": (
         "Golden",
         "-a",
         "a-",
