@@ -9,8 +9,10 @@ ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=ne
 RUN pip install --no-cache-dir --root-user-action=ignore uv==0.13.8
 WORKDIR /app
 # `--frozen` installs exactly what the lock says without wanting the other workspace members, which are not copied.
+# `evals` is for Jobs before traffic, which run from the operator's image unless they name another; `ledger` for the task ledger;
+# `signing` for statements about releases.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-dev --extra ledger --extra signing --no-install-project
+RUN uv sync --frozen --no-dev --extra evals --extra ledger --extra signing --no-install-project
 
 FROM dependencies AS package
 COPY README.md ./

@@ -18,6 +18,7 @@ RESOURCE = {
     "AgentRoute": "agentroutes",
     "Deployment": "deployments",
     "Pod": "pods",
+    "Job": "jobs",
     "Service": "services",
     "ConfigMap": "configmaps",
 }

@@ -26,6 +26,9 @@
 - apiGroups: [""]
   resources: [configmaps] # signed statements about releases, found by their label
   verbs: [list, watch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list, watch, create, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

@@ -10,6 +10,7 @@ from agentrollouts.api.advisor import AdvisorSpec
 from agentrollouts.api.agentroute import Sticky
 from agentrollouts.api.analysis import Analysis
 from agentrollouts.api.base import Rule, SpecModel, rules
+from agentrollouts.api.before_traffic import BeforeTraffic
 from agentrollouts.api.monitor import MonitorSpec
 from agentrollouts.api.notify import NotifierSpec
 from agentrollouts.api.scalars import AgentName, Duration, GroupName, HttpToken, Percent, Semver
@@ -136,6 +137,10 @@ class RolloutSpec(SpecModel):
     assignment: Assignment = Field(default_factory=Assignment)
     control: Control = Field(default_factory=Control)
     router: RouterSpec = Field(default_factory=RouterSpec)
+    before_traffic: BeforeTraffic = Field(
+        default=(),
+        description="What a candidate must prove, one after the other, before it gets any traffic; with every strategy.",
+    )
     strategy: Strategy = Field(default_factory=Strategy)
     analysis: Analysis = Field(default_factory=Analysis)
     monitor: MonitorSpec = Field(default_factory=MonitorSpec)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from agentrollouts.api.before_traffic import PROOF_KINDS
 from agentrollouts.api.breakers import BREAKER_KINDS
 from agentrollouts.api.checks import CHECK_KINDS
 from agentrollouts.api.notify import NOTIFIER_KINDS
@@ -94,6 +95,13 @@ RULES: Mapping[str, Rule] = {
     ),
     f"give exactly one kind of notifier: {', '.join(NOTIFIER_KINDS)}": (
         lambda it: _given(it, *NOTIFIER_KINDS) == 1
+    ),
+    f"give exactly one kind of proof: {', '.join(PROOF_KINDS)}": lambda it: _given(it, *PROOF_KINDS) == 1,
+    "write a timeout of more than 0s and at most 24h": (
+        lambda it: "timeout" not in it or 0 < parse_duration(it["timeout"]).total_seconds() <= 86_400
+    ),
+    "give either stable: true or configMap and key": (
+        lambda it: bool(it.get("stable")) == ("configMap" not in it) == ("key" not in it)
     ),
     "tolerance must be at most maxDrop": lambda it: _both(it, "tolerance", "maxDrop"),
     "tolerance must be at most maxIncrease": lambda it: _both(it, "tolerance", "maxIncrease"),

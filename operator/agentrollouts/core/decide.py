@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agentrollouts.api.rollout_status import StableStatus
-from agentrollouts.core import rails, tuning
+from agentrollouts.core import proofs, rails, tuning
 from agentrollouts.core.again import barred, cooling
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import (
@@ -120,6 +120,14 @@ def _manual_problem(s: Snapshot, shares: tuple[tuple[str, int], ...]) -> tuple[s
         unsigned = _unverified(s, view)
         if unsigned is not None:
             return unsigned.reason, unsigned.message
+        if share and not proofs.may_serve(s, version):
+            return (
+                "ShareNeedsProof",
+                (
+                    f"{version} hasn't passed spec.beforeTraffic, which a manual strategy can't run;"
+                    " use spec.version with steps first, or take beforeTraffic out"
+                ),
+            )
         serving = s.status.stable is None or s.status.stable.version == version
         if not serving and share > rails.limit(s, view):
             return (
@@ -180,6 +188,10 @@ def _rails(case: Case) -> Decision | None:
 
 def _tuning_rollback(case: Case) -> Decision | None:
     return tuning.rollback(case.snapshot) if case.snapshot.status.candidate else None
+
+
+def _prove_again(case: Case) -> Decision | None:
+    return proofs.again(case.snapshot)
 
 
 def _paused(case: Case) -> Decision | None:
@@ -256,6 +268,7 @@ RULES: tuple[Rule, ...] = (
     _other_version,
     _rails,
     _tuning_rollback,
+    _prove_again,
     _paused,
     _missing_version,
     _progress,

@@ -9,6 +9,7 @@ from agentrollouts.api.approvalgate import (
     CheckEvidence,
     CohortEvidence,
     GatePhase,
+    ProofEvidence,
 )
 from agentrollouts.api.scalars import format_percent
 from agentrollouts.core.changes import lines
@@ -122,6 +123,10 @@ def _create(snapshot: Snapshot, results: tuple[CheckResult, ...], share: int) ->
             "checks": tuple(
                 CheckEvidence(name=r.name, verdict=r.verdict.value, reason=r.reason[:4000])
                 for r in results[:32]
+            ),
+            "proofs": tuple(
+                ProofEvidence(name=p.name, kind=p.kind, verdict=p.verdict, message=p.message)
+                for p in candidate.proofs
             ),
         }
     )

@@ -13,6 +13,7 @@ from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.evidence import Evidence, Unavailable
 from agentrollouts.core.opinion import Answer
+from agentrollouts.core.proof_run import ProofRun
 from agentrollouts.core.verification import Statements
 
 
@@ -143,6 +144,8 @@ class Surroundings:
     router_namespace: str = "agent-rollouts"
     ledger: bool = False
     """Whether there is a task ledger to keep the evidence of rollbacks."""
+    job_image: str = ""
+    """The image of Jobs that name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,8 @@ class Snapshot:
     gate: GateView | None = None
     """The gate of the present candidate and attempt."""
     requests: Requests = field(default_factory=Requests)
+    jobs: Mapping[str, ProofRun] = field(default_factory=dict)
+    """By name, the Jobs of this Rollout that prove or proved something, whichever candidate's."""
     answer: Answer | None = None
     """The advisor's newest answer to this operator; ``status`` may hold it already, or an older one."""
     behavior: Evidence | Unavailable | None = None

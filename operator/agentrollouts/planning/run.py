@@ -204,8 +204,8 @@ def begin(spec: RolloutSpec, *, stable: str, now: datetime, approval: timedelta 
         raise NothingToPlanError(
             f"expected another version than {stable} in spec.version; it is stable already"
         )
-    # Nobody signs what is only planned.
-    spec = spec.model_copy(update={"paused": False, "release": ReleasePolicy()})
+    # Nobody signs what is only planned, and what is proven before traffic has no part in how the traffic then grows.
+    spec = spec.model_copy(update={"paused": False, "release": ReleasePolicy(), "before_traffic": ()})
     spec = without_own_queries(spec)
     old, new = _version(spec.agent, stable, "a"), _version(spec.agent, spec.version, "b")
     snapshot = Snapshot(

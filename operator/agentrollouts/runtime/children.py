@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from agentrollouts.core import manifests
+from agentrollouts.core.proof_jobs import CONTAINER
 from agentrollouts.runtime.views import Meta, Place, Raw, meta_of
 
 
@@ -32,6 +33,16 @@ class DeploymentObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """How the container of a Job's pod ended. ``message`` is its termination message; ``status`` its exit status."""
+
+    message: str
+    status: int
+    reason: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class PodObject:
     """A pod with our labels."""
 
@@ -48,6 +59,10 @@ class PodObject:
     """The artifact digest its template was made for."""
     refused: str = ""
     """The artifact digest it loaded and wouldn't serve, because another one was promised."""
+    job: str = ""
+    """Uid of the Job it belongs to, if it belongs to one."""
+    ended: Ended | None = None
+    """What its container said when it ended; only of a Job's pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +113,7 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
     status = raw.get("status") or {}
     conditions = {item.get("type"): item for item in status.get("conditions") or ()}
     ready = conditions.get("Ready") or {}
+    job = next((o["uid"] for o in raw["metadata"].get("ownerReferences") or () if o.get("kind") == "Job"), "")
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     return PodObject(
         meta=meta,
@@ -112,6 +128,8 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
         or _unscheduled(conditions),
         promised=notes.get(manifests.ARTIFACT, ""),
         refused=next((digest for item in containers if (digest := _refused(item))), ""),
+        job=job,
+        ended=_ended(status) if job else None,
     )
 
 
@@ -129,6 +147,19 @@ def service(raw: Raw, before: ServiceObject | None = None) -> ServiceObject:
         if agent
         else None,
     )
+
+
+def _ended(status: Raw) -> Ended | None:
+    for item in status.get("containerStatuses") or ():
+        found = (item.get("state") or {}).get("terminated")
+        if item.get("name") == CONTAINER and found:
+            return Ended(
+                message=str(found.get("message") or ""),
+                status=int(found.get("exitCode") or 0),
+                reason=str(found.get("reason") or ""),
+                at=_time(found.get("finishedAt")),
+            )
+    return None
 
 
 def _began_again(item: Raw) -> datetime | None:

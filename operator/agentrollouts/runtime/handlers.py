@@ -11,6 +11,7 @@ import kopf
 
 from agentrollouts.api.base import API_VERSION, GROUP
 from agentrollouts.core.manifests import AGENT, MANAGED_BY
+from agentrollouts.core.proof_jobs import PROOF
 from agentrollouts.kube.connection import load_configuration
 from agentrollouts.release.statement_map import ATTESTS
 from agentrollouts.runtime.store import Resource
@@ -22,6 +23,7 @@ IDENTITY: Any = "agent-rollouts"
 SELECTORS: Mapping[Resource, str] = {
     "deployments": AGENT,
     "pods": AGENT,
+    "jobs": PROOF,
     "services": ",".join(f"{key}={value}" for key, value in MANAGED_BY.items()),
     "configmaps": ATTESTS,
 }
@@ -29,6 +31,7 @@ SELECTORS: Mapping[Resource, str] = {
 GROUPS: Mapping[Resource, tuple[str, str]] = {
     "deployments": ("apps", "v1"),
     "pods": ("", "v1"),
+    "jobs": ("batch", "v1"),
     "services": ("", "v1"),
     "configmaps": ("", "v1"),
 }

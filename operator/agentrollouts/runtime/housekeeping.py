@@ -38,6 +38,7 @@ KIND: Mapping[Resource, tuple[str, str]] = {
     "agentroutes": (f"{GROUP}/{API_VERSION}", "AgentRoute"),
     "deployments": ("apps/v1", "Deployment"),
     "pods": ("v1", "Pod"),
+    "jobs": ("batch/v1", "Job"),
     "services": ("v1", "Service"),
     "configmaps": ("v1", "ConfigMap"),
 }

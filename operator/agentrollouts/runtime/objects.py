@@ -15,7 +15,7 @@ from agentrollouts.api.scalars import short_digest
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.snapshot import Workload
 from agentrollouts.ports import Key
-from agentrollouts.runtime import children, pods, views
+from agentrollouts.runtime import children, jobs, pods, views
 from agentrollouts.runtime.portbook import PortBook
 from agentrollouts.runtime.shelf import Shelf
 from agentrollouts.runtime.statements import StatementObject, statement
@@ -29,6 +29,7 @@ Resource = Literal[
     "agentroutes",
     "deployments",
     "pods",
+    "jobs",
     "services",
     "configmaps",
 ]
@@ -39,6 +40,7 @@ RESOURCES: tuple[Resource, ...] = (
     "agentroutes",
     "deployments",
     "pods",
+    "jobs",
     "services",
     "configmaps",
 )
@@ -59,6 +61,7 @@ class Objects:
         self.routes = Shelf(views.route)
         self.deployments = Shelf(children.deployment)
         self.pods = Shelf(children.pod, group=lambda p: (p.meta.place.namespace, p.agent, p.version))
+        self.jobs = Shelf(jobs.job, group=lambda j: j.rollout)
         self.services = Shelf(children.service, group=lambda s: s.rollout)
         self.statements = Shelf(statement, group=lambda s: (s.meta.place.namespace, s.artifact))
         self.reported: Mapping[Place, str] = {}
@@ -72,6 +75,7 @@ class Objects:
             "agentroutes": self.routes,
             "deployments": self.deployments,
             "pods": self.pods,
+            "jobs": self.jobs,
             "services": self.services,
             "configmaps": self.statements,
         }

@@ -11,6 +11,7 @@ from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.evidence import Unavailable
 from agentrollouts.core.gate_plan import gate_name
 from agentrollouts.core.manifests import Named, TaskLedger
+from agentrollouts.core.proof_run import ProofRun
 from agentrollouts.core.roles import RolloutFacts
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.settle import settle
@@ -26,6 +27,7 @@ from agentrollouts.core.snapshot import (
 from agentrollouts.core.verification import Statements
 from agentrollouts.core.workloads import DeploymentFacts, VersionCase, digest_conflict, problem_of
 from agentrollouts.release import attestation
+from agentrollouts.runtime.jobs import run_of
 from agentrollouts.runtime.statements import vouched
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.views import Place, RolloutObject, VersionObject
@@ -42,6 +44,7 @@ class World:
     require_policy: bool = True
     router_namespace: str = "agent-rollouts"
     ledger: TaskLedger | None = None
+    job_image: str = ""
 
 
 class VersionViews:
@@ -98,6 +101,7 @@ def rollout_snapshot(
         now=now,
         gate=_gate(store, place.namespace, spec.agent, status),
         requests=item.requests,
+        jobs=_jobs(store, item, now),
         surroundings=Surroundings(
             epoch=world.epoch,
             free_port=route.port if route is not None and route.port else store.ports.reserve(place),
@@ -105,8 +109,20 @@ def rollout_snapshot(
             require_policy=world.require_policy,
             router_namespace=world.router_namespace,
             ledger=world.ledger is not None,
+            job_image=world.job_image,
         ),
     )
+
+
+def _jobs(store: Store, item: RolloutObject, now: datetime) -> Mapping[str, ProofRun]:
+    """The Jobs that belong to this very Rollout; one of the same name that was deleted and made again begins with none."""
+    place = item.meta.place
+    pods = store.pods.of((place.namespace, place.name, ""))
+    return {
+        found.meta.place.name: run_of(found, pods.values(), now)
+        for found in store.jobs.of(place).values()
+        if found.owner == item.meta.uid and not found.meta.deleting
+    }
 
 
 def version_case(store: Store, world: World, item: VersionObject, now: datetime) -> VersionCase:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 PREFIX = "AGENT_ROLLOUTS_"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+JOB_IMAGE = "agent-rollouts/operator:dev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class Settings:
     destinations: Path | None = None
     """Folder of the Secret with the destinations of notices; None: nothing is sent anywhere."""
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    job_image: str = JOB_IMAGE
+    """The image of Jobs before traffic that name none: the operator's own."""
     policy_prefix: str = "agent-rollouts"
     require_policy: bool = True
     health_port: int = 8080
@@ -101,6 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str
     flag("ledger-url", "", "address of the task ledger; empty: none")
     flag("ledger-token-file", "", "file with the operator's token for the ledger; empty: it asks for none")
     flag("ledger-agent-secret", "", "Secret in each agent's namespace with its token for the ledger")
+    flag("job-image", JOB_IMAGE, "image of Jobs before traffic; it needs the extra `evals`")
     flag("policy-prefix", "agent-rollouts", "what the names of the admission policies begin with")
     flag("require-policy", "true", "true: without the admission policies in force no approval counts")
     flag("health-port", "8080", "port of /healthz, /readyz and /metrics; 0: none")
@@ -142,6 +146,7 @@ def from_arguments(parsed: argparse.Namespace, environment: Mapping[str, str] | 
             Path(parsed.ledger_token_file) if parsed.ledger_token_file else None,
             _object("--ledger-agent-secret", parsed.ledger_agent_secret),
         ),
+        job_image=parsed.job_image,
         policy_prefix=parsed.policy_prefix,
         require_policy=_truth("--require-policy", parsed.require_policy),
         health_port=_number("--health-port", parsed.health_port),

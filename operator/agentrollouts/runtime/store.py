@@ -15,7 +15,7 @@ from typing import Any
 from agentrollouts.api.scalars import short_digest
 from agentrollouts.core.routing import service_name
 from agentrollouts.ports import Key
-from agentrollouts.runtime import children, views
+from agentrollouts.runtime import children, jobs, views
 from agentrollouts.runtime.objects import RESOURCES, Objects, Resource
 from agentrollouts.runtime.statements import StatementObject
 from agentrollouts.runtime.views import Place, Raw
@@ -39,6 +39,7 @@ class Store(Objects):
             "agentroutes": self._agentroutes,
             "deployments": self._deployments,
             "pods": self._pods,
+            "jobs": self._jobs,
             "services": self._services,
             "configmaps": self._statements,
         }
@@ -184,9 +185,19 @@ class Store(Objects):
     def _pods(self, old: children.PodObject | None, new: children.PodObject | None) -> None:
         item = new or old
         assert item is not None
+        if item.job:
+            if old is None or new is None or (old.ended, old.trouble) != (new.ended, new.trouble):
+                self._wake(Key("Rollout", item.meta.place.namespace, item.agent))
+            return
         version = self.versions.get(Place(item.meta.place.namespace, f"{item.agent}-{item.version}"))
         if version is not None:
             self._refresh(version)
+
+    def _jobs(self, old: jobs.JobObject | None, new: jobs.JobObject | None) -> None:
+        item = new or old
+        assert item is not None
+        if old is None or new is None or old.face != new.face:
+            self._wake(Key("Rollout", *item.rollout))
 
     def _services(self, old: children.ServiceObject | None, new: children.ServiceObject | None) -> None:
         item = new or old

@@ -72,6 +72,7 @@ class Operator:
             require_policy=settings.require_policy,
             router_namespace=settings.router.namespace,
             ledger=TaskLedger(ledger.url, ledger.agent_secret) if ledger.url else None,
+            job_image=settings.job_image,
         )
         self.store = Store(self._wake, monotonic=timing.monotonic)
         advisor = advisor or Advisors(Endpoint(settings.advisor.url, settings.advisor.api_key))

@@ -148,6 +148,28 @@ BASES: Mapping[str, Object] = {
         },
         router={"kind": "Envoy", "timeout": "1m"},
         control={"maxShare": "5%"},
+        beforeTraffic=[
+            {
+                "name": "golden",
+                "timeout": "10m",
+                "onInvalid": "Rollback",
+                "eval": {
+                    "dataset": {"configMap": "evals", "key": "golden.yaml"},
+                    "minimumScore": "80%",
+                    "repeat": 3,
+                    "baseline": {"configMap": "evals", "key": "baseline.json"},
+                    "maximumRegression": "5%",
+                    "onUnclear": "Pass",
+                    "path": "/v1/tasks",
+                    "answer": "label",
+                    "concurrency": 8,
+                    "taskTimeout": "30s",
+                    "image": "example/scorers:1",
+                    "serviceAccountName": "scorers",
+                    "resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": "1Gi"}},
+                },
+            },
+        ],
         approval={"above": "50%", "quorum": 2, "ttl": "24h"},
         advisor={
             "model": "small",

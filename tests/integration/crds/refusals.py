@@ -51,12 +51,59 @@ def _verify(require: list[str], **key: Any) -> Mapping[str, Any]:
     return {"spec.release": {"verify": {"keys": keys, "require": require}}}
 
 
+_DATASET = {"dataset": {"configMap": "evals", "key": "golden.yaml"}, "minimumScore": "80%"}
+
+
+def _proof(**fields: object) -> Mapping[str, Any]:
+    return {"spec.beforeTraffic": [{"name": "one", "eval": _DATASET, **fields}]}
+
+
+def _baseline(**fields: object) -> Mapping[str, Any]:
+    return {"spec.beforeTraffic": [{"name": "one", "eval": {**_DATASET, "baseline": fields}}]}
+
+
 PAIRS = (
     _pair(
         "rollout",
         "each claim in require needs a key that may vouch for it, or no version could ever start",
         good=_verify(["build", "eval"]),
         bad=_verify(["build", "eval"], claims=["build"]),
+    ),
+    _pair(
+        "rollout",
+        "give exactly one kind of proof: eval",
+        good=_proof(),
+        bad={"spec.beforeTraffic": [{"name": "one"}]},
+    ),
+    _pair(
+        "rollout",
+        "write a timeout of more than 0s and at most 24h",
+        good=_proof(timeout="24h"),
+        bad=_proof(timeout="24h1s"),
+    ),
+    _pair(
+        "rollout",
+        "write a timeout of more than 0s and at most 24h",
+        good=_proof(timeout="1s"),
+        bad=_proof(timeout="0s"),
+    ),
+    _pair(
+        "rollout",
+        "give either stable: true or configMap and key",
+        good=_baseline(stable=True),
+        bad=_baseline(stable=True, configMap="evals", key="baseline.json"),
+    ),
+    _pair(
+        "rollout",
+        "give either stable: true or configMap and key",
+        good=_baseline(configMap="evals", key="baseline.json"),
+        bad=_baseline(configMap="evals"),
+    ),
+    _pair(
+        "rollout",
+        "give either stable: true or configMap and key",
+        good=_baseline(stable=False, configMap="evals", key="baseline.json"),
+        bad=_baseline(),
     ),
     *(
         _pair(
@@ -351,6 +398,28 @@ UPDATES = (
 """Rules on changes of an object that exists."""
 
 SCALARS: Mapping[str, tuple[object, ...]] = {
+    "write a name of lower-case letters, digits and dashes, no dash first or last, such as golden": (
+        "Golden",
+        "-a",
+        "a-",
+        "a.b",
+        "a b",
+        "",
+    ),
+    "write an object's name: lower-case letters, digits, dots and dashes, such as support-evals": (
+        "Evals",
+        "-a",
+        "a.",
+        "a/b",
+        "",
+    ),
+    "write a ConfigMap's key: letters, digits, dots and dashes, such as golden.yaml": (
+        "a/b",
+        "..",
+        "a b",
+        "",
+    ),
+    "write a path that begins with a slash, such as /v1/tasks": ("v1", "/a b", "/a?b", "/a#b", ""),
     "write a percentage from 0% to 100% with at most two decimals, such as 5% or 0.5%": (
         "150%",
         "5.555%",
@@ -467,6 +536,19 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
 """Rules on single values: the words of the refusal and values that earn it. What is good stands in BASES."""
 
 BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
+    ("rollout-steps", {"spec.beforeTraffic.0.eval.repeat": 21}, "should be less than or equal to 20"),
+    ("rollout-steps", {"spec.beforeTraffic.0.eval.dataset": REMOVED}, "eval.dataset: Required value"),
+    (
+        "rollout-steps",
+        {"spec.beforeTraffic.0.eval.minimumScore": REMOVED},
+        "eval.minimumScore: Required value",
+    ),
+    ("rollout", {"spec.beforeTraffic": [_proof()["spec.beforeTraffic"][0]] * 2}, "Duplicate value"),
+    (
+        "rollout",
+        {"spec.beforeTraffic": [{"name": f"n{n}", "eval": _DATASET} for n in range(9)]},
+        "must have at most 8 items",
+    ),
     ("rollout", {"spec": REMOVED}, "spec: Required value"),
     ("rollout", {"spec.version": REMOVED}, "spec.version: Required value"),
     ("rollout", {"spec.verison": "1.0.0"}, 'unknown field "spec.verison"'),

@@ -23,6 +23,7 @@ AGENTS = {
         "/services": "create list patch watch",
         "/pods": "list watch",
         "/configmaps": "list watch",
+        "batch/jobs": "create delete list watch",
         "events.k8s.io/events": "create",
     },
     "router": {f"{OURS}/agentroutes": "list watch", "discovery.k8s.io/endpointslices": "list watch"},

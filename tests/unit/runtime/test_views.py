@@ -183,6 +183,7 @@ def test_kopf_watches_and_does_nothing_else() -> None:
         "agentroutes",
         "deployments",
         "pods",
+        "jobs",
         "services",
         "configmaps",
     }
@@ -195,3 +196,4 @@ def test_kopf_watches_and_does_nothing_else() -> None:
     assert settings.scanning.disabled
     assert not settings.posting.enabled
     assert settings.watching.label_selectors["apps", "v1", "deployments"] == "agentrollouts.io/agent"
+    assert settings.watching.label_selectors["batch", "v1", "jobs"] == "agentrollouts.io/proof"
