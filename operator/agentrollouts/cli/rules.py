@@ -126,6 +126,9 @@ RULES: Mapping[str, Rule] = {
     ),
     "write at least 1m": lambda it: parse_duration(it).total_seconds() >= 60,
     "write a window from 10m to 168h": lambda it: 600 <= parse_duration(it).total_seconds() <= 604_800,
+    "each claim in require needs a key that may vouch for it, or no version could ever start": lambda it: all(
+        any(not key.get("claims") or claim in key["claims"] for key in it["keys"]) for claim in it["require"]
+    ),
     "give atLeast and outOf together, or neither": lambda it: _given(it, "atLeast", "outOf") != 1,
     "atLeast must be at most outOf, or it would never be reached": (
         lambda it: _given(it, "atLeast", "outOf") < 2 or it["atLeast"] <= it["outOf"]
