@@ -61,6 +61,14 @@ HttpPath = Annotated[
         json_schema_extra=refusal("write a path that begins with a slash, such as /v1/tasks"),
     ),
 ]
+ScorerName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$",
+        max_length=256,
+        json_schema_extra=refusal("write module:Class, such as shop.scorers:Polite"),
+    ),
+]
 Quantities = Annotated[
     dict[str, str | int],
     WithJsonSchema(
@@ -142,6 +150,10 @@ class EvalSpec(SpecModel):
     )
     task_timeout: Duration = Field(
         default="60s", validate_default=True, description="An answer that takes longer scores 0."
+    )
+    scorers: Annotated[tuple[ScorerName, ...], Field(max_length=16)] = Field(
+        default=(),
+        description="Classes of the image that the dataset may name as scorers, each as module:Class.",
     )
     image: Annotated[str, Field(max_length=512)] = Field(
         default="",

@@ -175,6 +175,7 @@ def eval_arguments(spec: EvalSpec, subject: Subject) -> Sequence[str]:
     ]
     if spec.answer:
         found.append(f"--answer={spec.answer}")
+    found.extend(f"--scorer={name}" for name in spec.scorers)
     if spec.baseline is not None and spec.baseline.config_map is not None:
         found.append(f"--baseline={_MOUNTS}/baseline/{spec.baseline.key}")
     elif spec.baseline is not None and subject.stable is not None:

@@ -31,6 +31,7 @@ from agentrollouts.evals.files import text_of
 from agentrollouts.evals.gate import Judgement, Limits, OnUnclear, judge
 from agentrollouts.evals.results import Results, decimal, read, written
 from agentrollouts.evals.run import Pace, in_order, run
+from agentrollouts.evals.scorers import scorers_named
 from agentrollouts.evals.words import errors, lines, plain
 
 TERMINATION_LOG = "/dev/termination-log"
@@ -78,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", default=default, help=text)
     for name, count in (("attempt", 1), ("repeat", 1), ("concurrency", 4), ("task-timeout", 60)):
         parser.add_argument(f"--{name}", type=int, default=count)
+    parser.add_argument(
+        "--scorer", action="append", default=[], help="a scorer of your own, module:Class; may be repeated"
+    )
     parser.add_argument("--on-unclear", choices=[each.value for each in OnUnclear], default="fail")
 
 
@@ -114,7 +118,7 @@ async def _evaluated(options: argparse.Namespace) -> tuple[Judgement, Results | 
         OnUnclear(options.on_unclear),
     )
     path = Path(options.dataset)
-    tasks = load(text_of(path), yaml=path.suffix.lower() in _YAML)
+    tasks = load(text_of(path), yaml=path.suffix.lower() in _YAML, scorers=scorers_named(options.scorer))
     kept = read(text_of(Path(options.baseline))) if options.baseline else None
     sides = [Side(options.target, options.version, options.artifact_digest)]
     if options.stable:

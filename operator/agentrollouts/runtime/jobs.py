@@ -66,14 +66,15 @@ def job(raw: Raw, before: JobObject | None = None) -> JobObject:
 def run_of(found: JobObject, pods: Iterable[PodObject], now: datetime) -> ProofRun:
     """How a Job stands, by its own word and that of the last of its pods that ended."""
     ours = [pod for pod in pods if pod.job == found.meta.uid]
-    if found.over is None:
+    over = found.over
+    if over is None:
         return Running(next((pod.trouble for pod in ours if pod.trouble), ""))
     endings = [pod.ended for pod in ours if pod.ended is not None]
     if not endings:
-        if now < found.over + WORD and not found.failure.startswith("DeadlineExceeded"):
+        if now < over + WORD and not found.failure.startswith("DeadlineExceeded"):
             return Running()
-        return Broken(found.failure or "its pod is gone, and with it what it said", found.over)
-    return _said(max(endings, key=lambda each: each.at or found.over), found, found.over)
+        return Broken(found.failure or "its pod is gone, and with it what it said", over)
+    return _said(max(endings, key=lambda each: each.at or over), found, over)
 
 
 def _said(ended: Ended, found: JobObject, over: datetime) -> ProofRun:

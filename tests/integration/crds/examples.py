@@ -164,6 +164,7 @@ BASES: Mapping[str, Object] = {
                     "answer": "label",
                     "concurrency": 8,
                     "taskTimeout": "30s",
+                    "scorers": ["shop.scorers:Polite"],
                     "image": "example/scorers:1",
                     "serviceAccountName": "scorers",
                     "resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": "1Gi"}},

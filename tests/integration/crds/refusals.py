@@ -419,6 +419,7 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         "a b",
         "",
     ),
+    "write module:Class, such as shop.scorers:Polite": ("shop.scorers", "shop:", "shop:a b", "1a:B", ""),
     "write a path that begins with a slash, such as /v1/tasks": ("v1", "/a b", "/a?b", "/a#b", ""),
     "write a percentage from 0% to 100% with at most two decimals, such as 5% or 0.5%": (
         "150%",

@@ -163,6 +163,23 @@ def test_results_that_are_kept_are_a_baseline(folder: Path, serve: Serve) -> Non
     assert main(arguments(folder, serve(knows(9)), baseline=folder / "kept.json")) == 1
 
 
+def test_a_scorer_of_ones_own(folder: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "own_scorers.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from pydantic_evals.evaluators import Evaluator\n"
+        "@dataclass\n"
+        "class Short(Evaluator):\n"
+        "    def evaluate(self, ctx):\n"
+        "        return len(ctx.output) < 3\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    (folder / "golden.yaml").write_text(DATASET.replace("EqualsExpected", "Short"))
+    assert main(arguments(folder, serve(knows(9)), scorer="own_scorers:Short")) == 0
+    assert said(folder).score == "0.9000"
+    assert main(arguments(folder, serve(knows(9)), scorer="own_scorers:Long")) == 2
+    assert "expected a class 'Long' in own_scorers" in said(folder).message
+
+
 def test_a_summary_fits_whatever_the_words_are(folder: Path, serve: Serve) -> None:
     cases = "".join(
         f'- {{name: "{chr(0x1F600 + n) * 200}", inputs: {{text: q{n}}}, expected_output: a{n}}}\n'
