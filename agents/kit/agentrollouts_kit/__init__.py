@@ -23,6 +23,7 @@ from agentrollouts_kit.default import (
 )
 from agentrollouts_kit.drain import DrainReport
 from agentrollouts_kit.identity import Identity
+from agentrollouts_kit.models import Model, model
 from agentrollouts_kit.propagation import propagate, propagate_async, propagation_headers
 from agentrollouts_kit.reporter import Reporter
 from agentrollouts_kit.settings import Settings
@@ -32,6 +33,7 @@ from agentrollouts_kit.vocabulary import Outcome
 __all__ = [
     "DrainReport",
     "Identity",
+    "Model",
     "Outcome",
     "OutcomeMiddleware",
     "Reporter",
@@ -42,6 +44,7 @@ __all__ = [
     "current_task",
     "default_reporter",
     "feedback",
+    "model",
     "propagate",
     "propagate_async",
     "propagation_headers",
