@@ -10,6 +10,7 @@ import typer
 
 from agentrollouts.cli.errors import CommandError
 from agentrollouts.cli.lint import text_of
+from agentrollouts.cli.models_lint import lint_command
 from agentrollouts.cli.models_options import Agent, Overrides, RegistryFile, as_sentences, models_in
 from agentrollouts.cli.world_options import JsonOutput
 from agentrollouts.models.registry import KEY
@@ -80,5 +81,6 @@ def render_command(
 for _name, _command in (
     ("show", show_command),
     ("render", render_command),
+    ("lint", lint_command),
 ):
     app.command(_name)(_command)

@@ -127,3 +127,51 @@ def test_an_artifact_with_one_model_has_the_digest_that_it_always_had(folder: Pa
     # The document of a single model says nothing of steps.
     content = read_source(directory(folder / "single")).model.content
     assert b"steps" not in content
+
+
+@pytest.fixture
+def code(folder: Path) -> Path:
+    (folder / "app" / ".hidden").mkdir(parents=True)
+    (folder / "app" / "agent.py").write_text('M = "gpt-5"\n')
+    (folder / "app" / ".hidden" / "other.py").write_text('M = "gpt-5"\n')
+    (folder / "app" / "notes.md").write_text("gpt-5\n")
+    return folder
+
+
+def test_lint_finds_a_name_and_the_registry_itself_may_have_it(code: Path) -> None:
+    found = run("models", "lint", ".", "--registry", "models.yaml", "--override", "canary.yaml")
+    assert found.exit_code == 1
+    assert found.stdout.startswith(
+        "app/agent.py:1:5: model-name: the model 'gpt-5' (the registry) is named here"
+    )
+    assert found.stdout.count("\n") == 1
+    assert found.stderr == "1 files read, 1 problem(s)\n"
+    assert run("models", "lint", "app", "--allow", "app/agent.py").exit_code == 0
+    (code / "app" / "agent.py").write_text("M = model('answer')\n")
+    assert run("models", "lint", ".", "--registry", "models.yaml", "--override", "canary.yaml").exit_code == 0
+
+
+def test_lint_tells_of_an_unpinned_model_even_where_code_names_none(code: Path) -> None:
+    (code / "models.yaml").write_text(BASE.replace('"20250514"', "latest"))
+    found = run("models", "lint", "canary.yaml", "--registry", "models.yaml", "--allow", "canary.yaml")
+    assert (found.exit_code, found.stdout.split(": ")[0]) == (1, "models.yaml:11:1")
+
+
+def test_lint_of_what_cant_be_read_is_2_and_the_rest_is_still_found(code: Path) -> None:
+    (code / "app" / "broken.py").write_text("def\n")
+    found = run("models", "lint", "app")
+    assert (found.exit_code, found.stdout.count("model-name")) == (2, 1)
+    assert "! app/broken.py: not read: line 1: expected Python" in found.stderr
+    for options in (("no",), ("app", "--override", "canary.yaml"), ("app", "--registry", "app/agent.py")):
+        assert refused("models", "lint", *options).status == 2
+
+
+def test_lint_as_json_sarif_and_annotations(code: Path) -> None:
+    assert [each["line"] for each in json.loads(run("models", "lint", "app", "--format", "json").stdout)] == [
+        1
+    ]
+    document = json.loads(run("models", "lint", "app", "--format", "sarif").stdout)
+    assert [each["ruleId"] for each in document["runs"][0]["results"]] == ["model-name"]
+    assert run("models", "lint", "app", "--format", "github").stdout.startswith(
+        "::error file=app/agent.py,line=1,"
+    )
