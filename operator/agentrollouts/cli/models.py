@@ -12,6 +12,7 @@ from agentrollouts.cli.errors import CommandError
 from agentrollouts.cli.lint import text_of
 from agentrollouts.cli.models_lint import lint_command
 from agentrollouts.cli.models_options import Agent, Overrides, RegistryFile, as_sentences, models_in
+from agentrollouts.cli.models_sentinel import sentinel_command
 from agentrollouts.cli.world_options import JsonOutput
 from agentrollouts.models.registry import KEY
 from agentrollouts.models.report import document, shown
@@ -82,5 +83,6 @@ for _name, _command in (
     ("show", show_command),
     ("render", render_command),
     ("lint", lint_command),
+    ("sentinel", sentinel_command),
 ):
     app.command(_name)(_command)
