@@ -1,4 +1,4 @@
-# The operator (and, from the same image, the router's sidecar that writes Envoy's configuration) and the router.
+# The operator (and, from the same image, the router's sidecar that writes Envoy's configuration), the command line and the router.
 # Dependencies come before the source, so a change of code installs nothing anew.
 
 FROM docker.io/library/python:3.13-slim AS dependencies
@@ -23,6 +23,18 @@ COPY --from=package /app/package /app/package
 WORKDIR /app
 USER 65532:65532
 CMD ["python", "-m", "agentrollouts", "run"]
+
+# What `agentrollout` needs to run a dataset: the image of the chart's sentinels.
+FROM dependencies AS cli-dependencies
+RUN uv sync --frozen --no-dev --no-install-project --extra cli --extra evals
+
+FROM docker.io/library/python:3.13-slim AS cli
+ENV PATH=/app/.venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/app/package PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+COPY --from=cli-dependencies /app/.venv /app/.venv
+COPY --from=package /app/package /app/package
+WORKDIR /app
+USER 65532:65532
+CMD ["python", "-m", "agentrollouts.cli.app", "--help"]
 
 FROM docker.io/library/python:3.13-slim AS envoy
 ARG PIP_INDEX_URL
