@@ -23,6 +23,7 @@ from agentrollouts_kit.default import (
 )
 from agentrollouts_kit.drain import DrainReport
 from agentrollouts_kit.identity import Identity
+from agentrollouts_kit.models import Model, model
 from agentrollouts_kit.propagation import propagate, propagate_async, propagation_headers
 from agentrollouts_kit.release import LoadedRelease, ReleaseError, ReleaseMismatchError, load_release
 from agentrollouts_kit.reporter import Reporter
@@ -34,6 +35,7 @@ __all__ = [
     "DrainReport",
     "Identity",
     "LoadedRelease",
+    "Model",
     "Outcome",
     "OutcomeMiddleware",
     "ReleaseError",
@@ -47,6 +49,7 @@ __all__ = [
     "default_reporter",
     "feedback",
     "load_release",
+    "model",
     "propagate",
     "propagate_async",
     "propagation_headers",

@@ -72,3 +72,10 @@
   resources: [pods]
   verbs: [list, watch]
 {{- end }}
+
+{{- /* A sentinel tells of a drift. It reads nothing and moves nothing. */}}
+{{- define "agent-rollouts.sentinelRules" -}}
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}

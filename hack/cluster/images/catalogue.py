@@ -22,6 +22,7 @@ class Image:
 
 IMAGES = (
     Image("operator", PurePosixPath("Dockerfile"), target="operator"),
+    Image("cli", PurePosixPath("Dockerfile"), target="cli"),
     Image("router", PurePosixPath("Dockerfile"), target="router"),
     Image("support-agent", PurePosixPath("agents/support/Dockerfile")),
     Image("load", PurePosixPath("agents/load/Dockerfile")),

@@ -21,8 +21,19 @@ class Code(SpecModel):
     image: Label = Field(default="", description="The image's name, for people.")
 
 
+class ModelStep(SpecModel):
+    """The model of one step of an agent that uses several."""
+
+    step: Annotated[str, Field(min_length=1, max_length=63)] = Field(
+        description="The step, as the agent's code names it."
+    )
+    provider: Label = Field(default="", description="Who serves the model.")
+    name: Label = Field(default="", description="The model's name.")
+    snapshot: Label = Field(default="", description="The pinned snapshot of the model.")
+
+
 class Model(SpecModel):
-    """The language model: provider, name, pinned snapshot and parameters."""
+    """The language model: provider, name, pinned snapshot and parameters; or, where there are several, the one of each step."""
 
     digest: Digest = Field(description="Digest of the canonical JSON of this part.")
     provider: Label = Field(default="", description="Who serves the model.")
@@ -39,6 +50,9 @@ class Model(SpecModel):
     ] = Field(
         default_factory=dict,
         description="Sampling and budget parameters by name, each value written as a string.",
+    )
+    steps: Annotated[tuple[ModelStep, ...], Field(max_length=32)] = Field(
+        default=(), description="Which model each step uses, for an agent that uses several."
     )
 
 

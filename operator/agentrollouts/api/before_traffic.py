@@ -157,7 +157,7 @@ class EvalSpec(SpecModel):
     )
     image: Annotated[str, Field(max_length=512)] = Field(
         default="",
-        description="The image that evaluates, for scorers of your own; the operator's where absent.",
+        description="The image that evaluates, for scorers of your own; the command line's where absent.",
     )
     service_account_name: ObjectName | None = Field(
         default=None, description="The Job's service account, whose token it gets; without one it gets none."

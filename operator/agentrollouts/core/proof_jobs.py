@@ -44,7 +44,7 @@ class Subject:
 
 
 def proof_job(name: str, entry: ProofSpec, subject: Subject, *, image: str) -> dict[str, Any]:
-    """The Job of one entry. ``image``: the operator's own, where the entry names none."""
+    """The Job of one entry. ``image``: the command line's, where the entry names none."""
     seconds = max(1, int(entry.timeout.total_seconds()))
     labels = {
         "app.kubernetes.io/part-of": "agent-rollouts",

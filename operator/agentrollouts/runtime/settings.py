@@ -11,7 +11,7 @@ from pathlib import Path
 
 PREFIX = "AGENT_ROLLOUTS_"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-JOB_IMAGE = "agent-rollouts/operator:dev"
+JOB_IMAGE = "agent-rollouts/cli:dev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Settings:
     """Folder of the Secret with the destinations of notices; None: nothing is sent anywhere."""
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     job_image: str = JOB_IMAGE
-    """The image of Jobs before traffic that name none: the operator's own."""
+    """The image of Jobs before traffic that name none: the command line's."""
     policy_prefix: str = "agent-rollouts"
     require_policy: bool = True
     health_port: int = 8080
