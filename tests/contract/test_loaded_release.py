@@ -9,11 +9,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from agentrollouts.core.evidence import Unavailable
 from agentrollouts.release.artifact import Artifact
 from agentrollouts.release.configmap import configmap_of
 from agentrollouts.release.source import read_source
 from agentrollouts.runtime import children
-from agentrollouts_kit.release import ReleaseMismatchError, load_release, read_release
+from agentrollouts.runtime.loading import QUERY, reports
+from agentrollouts.runtime.views import Place
+from agentrollouts_kit import Identity
+from agentrollouts_kit import release as kit
+from agentrollouts_kit.release import ReleaseMismatchError, load_release, read_release, release_families
+from tests.contract.counters import NOW, before
+from tests.contract.loaded_prometheus import Sample, running_prometheus, source_as_of
 from tests.property.test_release import artifacts
 from tests.releases import directory
 
@@ -73,3 +80,25 @@ def test_the_operator_reads_what_the_kit_leaves_behind(state: str, folder: Path)
     ended = {state: {"terminated": {"exitCode": 2, "message": log.read_text()}}}
     pod = {"metadata": {"name": "p"}, "status": {"containerStatuses": [{"name": "agent", **ended}]}}
     assert children.pod(pod).refused == ARTIFACT
+
+
+@pytest.mark.asyncio
+async def test_a_real_prometheus_answers_the_operators_query_about_what_the_kit_exposes(folder: Path) -> None:
+    release = mounted(read_source(directory(folder / "source")), folder)
+    load_release({"AGENT_RELEASE_DIR": str(release)})
+    try:
+        (family,) = release_families(Identity("support", "2.1.0"))
+    finally:
+        kit._in_use = None
+    (exposed,) = family.samples
+    # As the chart's Prometheus writes it: the pod's labels win over what the agent says of itself.
+    scraped = [
+        Sample(exposed.name, {**exposed.labels, "namespace": "shop", "pod": pod}, before(ago), exposed.value)
+        for pod, ago in (("p-0", 10), ("p-1", 10), ("long-gone", 3_600))
+    ]
+    scraped.append(Sample(exposed.name, {"namespace": "shop", "pod": "p-2"}, before(10), 1.0))
+    with running_prometheus(folder, scraped) as url:
+        async with source_as_of(url, lambda: NOW) as source:
+            rows = await source.ask(QUERY)
+    assert not isinstance(rows, Unavailable)
+    assert reports(rows) == {Place("shop", "p-0"): ARTIFACT, Place("shop", "p-1"): ARTIFACT}
