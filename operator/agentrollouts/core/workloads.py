@@ -12,7 +12,6 @@ from agentrollouts.api.conditions import Condition
 from agentrollouts.core.conditions import condition
 from agentrollouts.core.manifests import (
     Named,
-    TaskLedger,
     deployment,
     http_port,
     selector,
@@ -24,6 +23,7 @@ from agentrollouts.core.plan import Action, Apply, Emit, PatchVersionStatus, Pla
 from agentrollouts.core.roles import Role, RolloutFacts, Standing, phase_of, seen_in, standing
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.snapshot import Workload
+from agentrollouts.core.task_ledger import TaskLedger
 
 IDLE = timedelta(minutes=5)
 
