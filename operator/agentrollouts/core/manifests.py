@@ -11,6 +11,7 @@ from typing import Any
 from agentrollouts.api.agentversion import AgentVersionSpec
 from agentrollouts.api.scalars import short_digest
 from agentrollouts.core.routing import service_name
+from agentrollouts.core.task_ledger import TaskLedger, posting, with_token
 
 MANAGED_BY = {"app.kubernetes.io/managed-by": "agent-rollouts"}
 AGENT, VERSION, DIGEST = (f"agentrollouts.io/{word}" for word in ("agent", "version", "digest"))
@@ -21,8 +22,6 @@ APPLIED = "agentrollouts.io/applied"
 TEMPLATE = "agentrollouts.io/template"
 """Annotation of pods: the hash of the template they were made from."""
 STATE_VOLUME, STATE_DIR = "agent-rollouts-state", "/var/run/agent-rollouts"
-LEDGER_VOLUME, LEDGER_DIR, LEDGER_ENTRY = "agent-rollouts-ledger", "/var/run/agent-rollouts-ledger", "agent"
-LEDGER_URL, LEDGER_TOKEN_FILE = "AGENT_LEDGER_URL", "AGENT_LEDGER_TOKEN_FILE"
 PROGRESS_SECONDS = 600
 
 
@@ -33,17 +32,6 @@ class Named:
     namespace: str
     name: str
     uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class TaskLedger:
-    """Where version pods post finished tasks, and the Secret beside each agent whose entry ``agent`` is the token.
-
-    No Secret reaches another namespace, so whoever owns an agent's namespace puts it there. Without one the pods run all the same.
-    """
-
-    url: str
-    secret: str
 
 
 def fingerprint(content: object) -> str:
@@ -149,8 +137,8 @@ def pod_template(
     volumes = [v for v in pod.get("volumes") or () if v.get("name") != STATE_VOLUME]
     volumes.append({"name": STATE_VOLUME, "emptyDir": {}})
     if ledger is not None:
-        containers = [_posting(item, ledger) for item in containers]
-        volumes = [*(v for v in volumes if v.get("name") != LEDGER_VOLUME), *_ledger_volumes(ledger)]
+        containers = [posting(item, ledger) for item in containers]
+        volumes = with_token(volumes, ledger)
     result = {
         "metadata": {
             "labels": (meta.get("labels") or {}) | version_labels(spec, digest),
@@ -181,36 +169,6 @@ def _container(
     if any(port.get("name") == "http" for port in item.get("ports") or ()) and not item.get("readinessProbe"):
         result["readinessProbe"] = {"tcpSocket": {"port": "http"}, "periodSeconds": 2}
     return result
-
-
-def _posting(item: Mapping[str, Any], ledger: TaskLedger) -> dict[str, Any]:
-    """The container with the ledger's address and token, unless the user has named an address, which may be empty.
-
-    The token goes with our address only: it is nobody else's business.
-    """
-    env, mounts = item["env"], item["volumeMounts"]
-    theirs = {variable.get("name") for variable in env}
-    if LEDGER_URL in theirs:
-        return dict(item)
-    ours = [{"name": LEDGER_URL, "value": ledger.url}]
-    if ledger.secret and LEDGER_TOKEN_FILE not in theirs:
-        ours.append({"name": LEDGER_TOKEN_FILE, "value": f"{LEDGER_DIR}/{LEDGER_ENTRY}"})
-        mount = {"name": LEDGER_VOLUME, "mountPath": LEDGER_DIR, "readOnly": True}
-        mounts = [*(known for known in mounts if known.get("mountPath") != LEDGER_DIR), mount]
-    return {**item, "env": [*ours, *env], "volumeMounts": mounts}
-
-
-def _ledger_volumes(ledger: TaskLedger) -> list[dict[str, Any]]:
-    """Optional, and only the one entry: a pod starts without the Secret, and never sees another role's token."""
-    if not ledger.secret:
-        return []
-    entry = {"key": LEDGER_ENTRY, "path": LEDGER_ENTRY}
-    return [
-        {
-            "name": LEDGER_VOLUME,
-            "secret": {"secretName": ledger.secret, "items": [entry], "optional": True},
-        }
-    ]
 
 
 def _identity(spec: AgentVersionSpec, digest: str, namespace: str) -> list[dict[str, Any]]:

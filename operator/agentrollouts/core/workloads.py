@@ -13,7 +13,6 @@ from agentrollouts.core.conditions import condition
 from agentrollouts.core.loaded import LOADED, MISMATCH, loaded_condition
 from agentrollouts.core.manifests import (
     Named,
-    TaskLedger,
     deployment,
     http_port,
     selector,
@@ -25,6 +24,7 @@ from agentrollouts.core.plan import Action, Apply, Emit, PatchVersionStatus, Pla
 from agentrollouts.core.roles import Role, RolloutFacts, Standing, phase_of, seen_in, standing
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.snapshot import Workload
+from agentrollouts.core.task_ledger import TaskLedger
 from agentrollouts.core.verification import UNVERIFIED, Statements, is_accepted, missing
 
 IDLE = timedelta(minutes=5)

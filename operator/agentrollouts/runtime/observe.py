@@ -10,7 +10,7 @@ from datetime import datetime
 from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.evidence import Unavailable
 from agentrollouts.core.gate_plan import gate_name
-from agentrollouts.core.manifests import Named, TaskLedger
+from agentrollouts.core.manifests import Named
 from agentrollouts.core.proof_run import ProofRun
 from agentrollouts.core.roles import RolloutFacts
 from agentrollouts.core.routing import service_name
@@ -24,6 +24,7 @@ from agentrollouts.core.snapshot import (
     VersionView,
     asked,
 )
+from agentrollouts.core.task_ledger import TaskLedger
 from agentrollouts.core.verification import Statements
 from agentrollouts.core.workloads import DeploymentFacts, VersionCase, digest_conflict, problem_of
 from agentrollouts.release import attestation

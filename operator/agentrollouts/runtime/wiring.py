@@ -10,7 +10,7 @@ from typing import Any
 
 from agentrollouts.advisors import Advisors, Endpoint
 from agentrollouts.bundles import LedgerBundles
-from agentrollouts.core.manifests import TaskLedger
+from agentrollouts.core.task_ledger import TaskLedger
 from agentrollouts.notifiers import Destinations, Notifiers
 from agentrollouts.ports import Advisor, Clock, EvidenceStore, Key, MetricSource, Notifier
 from agentrollouts.runtime import handlers

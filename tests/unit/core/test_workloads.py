@@ -10,10 +10,11 @@ from agentrollouts.api.agentroute import AgentRouteSpec
 from agentrollouts.api.agentversion import AgentVersionSpec, AgentVersionStatus
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import RolloutStatus
-from agentrollouts.core.manifests import Named, TaskLedger, deployment, stamp_of
+from agentrollouts.core.manifests import Named, deployment, stamp_of
 from agentrollouts.core.plan import Apply, PatchVersionStatus
 from agentrollouts.core.roles import Role, RolloutFacts, standing
 from agentrollouts.core.snapshot import Workload
+from agentrollouts.core.task_ledger import TaskLedger
 from agentrollouts.core.workloads import DeploymentFacts, VersionCase, digest_conflict, plan_version
 from tests.builders import START, digest
 from tests.fakes.stage import agent_version
@@ -232,6 +233,14 @@ def test_an_address_of_the_users_wins_and_never_gets_the_token(theirs: str) -> N
 def test_a_token_file_of_the_users_wins() -> None:
     env, _ = posting_pod(LEDGER, {"name": "AGENT_LEDGER_TOKEN_FILE", "value": "/mine"})
     assert (env["AGENT_LEDGER_URL"], env["AGENT_LEDGER_TOKEN_FILE"]) == (LEDGER.url, "/mine")
+
+
+def test_what_the_user_mounts_in_the_tokens_place_stays() -> None:
+    mine = {"name": "mine", "mountPath": "/var/run/agent-rollouts-ledger"}
+    container = {"name": "agent", "image": "x", "volumeMounts": [mine]}
+    spec = version_spec(template={"spec": {"containers": [container]}})
+    pod = deployment(NAMED, spec, digest=A, replicas=1, ledger=LEDGER)["spec"]["template"]["spec"]
+    assert [m["name"] for m in pod["containers"][0]["volumeMounts"]] == ["mine", "agent-rollouts-state"]
 
 
 def test_pods_that_serve_go_on_when_a_ledger_is_added() -> None:
