@@ -24,6 +24,7 @@ IMAGES = (
     Image("operator", PurePosixPath("Dockerfile"), target="operator"),
     Image("router", PurePosixPath("Dockerfile"), target="router"),
     Image("support-agent", PurePosixPath("agents/support/Dockerfile")),
+    Image("improver", PurePosixPath("agents/improver/Dockerfile")),
     Image("load", PurePosixPath("agents/load/Dockerfile")),
     Image("prometheus", PurePosixPath("hack/images/prometheus/Dockerfile")),
 )
