@@ -58,6 +58,8 @@ class VersionCase:
     workload: Workload | None = None
     problem: str = ""
     """Why the version can't be used, if it can't."""
+    forbidden: str = ""
+    """Why its pods may not even be made, if they may not."""
 
 
 def digest_conflict(spec: AgentVersionSpec, digest: str, rollout: RolloutFacts | None) -> str:
@@ -100,9 +102,11 @@ def problem_of(spec: AgentVersionSpec, found: DeploymentFacts | None, named: Nam
 def plan_version(case: VersionCase) -> Plan:
     """Everything one tick of an AgentVersion does."""
     found = standing(case.spec.version, case.digest, case.rollout, case.now)
-    problem = problem_of(case.spec, case.deployment, case.named) or case.problem
+    problem = problem_of(case.spec, case.deployment, case.named) or case.forbidden or case.problem
     unusable = bool(problem_of(case.spec, case.deployment, case.named)) and case.spec.deployment_ref is None
-    actions: list[Action] = [] if unusable else [*_deployment(case, found), *_service(case, found)]
+    actions: list[Action] = (
+        [] if unusable or case.forbidden else [*_deployment(case, found), *_service(case, found)]
+    )
     status = _status(case, found, problem)
     if _worth_telling(case, found, status):
         actions.append(PatchVersionStatus(status))

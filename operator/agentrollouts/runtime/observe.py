@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentrollouts.api.rollout_status import RolloutStatus
+from agentrollouts.core.authorship import beyond_a_prompt
 from agentrollouts.core.evidence import Unavailable
 from agentrollouts.core.gate_plan import gate_name
 from agentrollouts.core.manifests import Named
@@ -120,6 +121,7 @@ def version_case(store: Store, item: VersionObject, now: datetime) -> VersionCas
         service=service.shape if service is not None else "",
         workload=store.workload(item),
         problem=digest_conflict(item.spec, item.digest, facts),
+        forbidden=_beyond(store, item, facts),
     )
 
 
@@ -149,6 +151,7 @@ def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView
     problem = problem_of(spec, _deployment(store, item), _named(item)) or digest_conflict(
         spec, item.digest, facts
     )
+    problem = problem or _beyond(store, item, facts)
     return VersionView(
         version=item.version,
         digest=item.digest,
@@ -160,6 +163,14 @@ def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView
         owned=spec.template is not None,
         problem=problem,
     )
+
+
+def _beyond(store: Store, item: VersionObject, facts: RolloutFacts | None) -> str:
+    """Why an agent may not have written this version; empty when it may."""
+    assert item.spec is not None
+    name = f"{item.agent}-{item.spec.lineage.parent}"
+    parent = store.versions.get(Place(item.meta.place.namespace, name))
+    return beyond_a_prompt(item.spec, parent.spec if parent else None, facts)
 
 
 def _deployment(store: Store, item: VersionObject) -> DeploymentFacts | None:
