@@ -23,7 +23,7 @@ EnvironmentVariable = Annotated[
 
 
 class ProposalsSpec(SpecModel):
-    """Versions that an improver writes. Whatever stands here, a person says yes before the majority and the last step."""
+    """Versions that an improver writes. Whatever stands here, a person says yes before such a version serves the majority."""
 
     auto_start: bool = Field(
         default=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from agentrollouts.api.agentversion import Lineage
 from agentrollouts.api.scalars import format_usd
@@ -130,7 +131,7 @@ class Run:
 
     async def _start(self, agent: Agent, version: str, lineage: Lineage) -> Outcome:
         """Ask for a version that is there, where the Rollout allows it; the operator takes it from the first step on."""
-        told = {
+        told: dict[str, Any] = {
             "version": version,
             "parent": lineage.parent,
             "rationale": lineage.rationale,
@@ -162,7 +163,7 @@ class Run:
         message: str,
         *,
         draft: Draft | None = None,
-        **told: object,
+        **told: Any,
     ) -> Outcome:
         written = (
             {"rationale": draft.proposal.rationale, "evidence": draft.comparison.evidence} if draft else {}

@@ -353,6 +353,12 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         "5 %",
         "",
     ),
+    "write the name of an environment variable in capitals, such as SYSTEM_PROMPT": (
+        "system_prompt",
+        "1ST",
+        "SYSTEM-PROMPT",
+        "",
+    ),
     "write a percentage from 0% to 1000% with at most two decimals, such as 50% or 150%": (
         "1000.01%",
         "10000%",

@@ -40,7 +40,7 @@ CHANGES: dict[str, Any] = {
     "assignment": {"header": "x-other"},
     "control": {"maxShare": "0%"},
     "router": {"timeout": "1m"},
-    "strategy": {"steps": [{"share": "100%"}]},
+    "strategy": {"steps": [{"share": "99%"}]},
     "analysis": {"interval": "59s"},
     "monitor": {"enabled": False},
     "approval": {"above": "99%", "quorum": 1, "separationOfDuties": False},
