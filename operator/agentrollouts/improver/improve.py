@@ -105,7 +105,10 @@ class Run:
         if not isinstance(again, Revise) or again.parent.spec.version != parent.spec.version:
             message = again.message if isinstance(again, Wait) else "another version serves now"
             return self._outcome(agent, "hold", "Overtaken", message, draft=draft)
-        used = (*(item.spec.version for item in agent.versions), *(item.version for item in agent.status.history))
+        used = (
+            *(item.spec.version for item in agent.versions),
+            *(item.version for item in agent.status.history),
+        )
         version = next_version(parent.spec.version, used)
         lineage = Lineage(
             parent=parent.spec.version,

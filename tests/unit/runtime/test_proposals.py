@@ -24,7 +24,9 @@ def parent() -> dict[str, Any]:
 
 
 def proposal() -> dict[str, Any]:
-    lineage = Lineage(parent="1.0.0", author="Agent", proposed_by=ME, rationale="It was rude.")
+    lineage = Lineage(
+        parent="1.0.0", author="Agent", proposed_by=ME, rationale="It was rude.", evidence=("18 of 20",)
+    )
     return new_version(
         parent(), version="1.0.1-p1", variable="SYSTEM_PROMPT", prompt="Be kind and quick.", lineage=lineage
     )
@@ -52,7 +54,7 @@ async def test_it_stops_at_half_of_the_traffic_until_a_person_says_yes() -> None
     assert stage.shares() == {"1.0.1-p1": 5_000, "1.0.0": 5_000}
     (gate,) = [body for (kind, _, _), body in stage.cluster.objects.items() if kind == "ApprovalGate"]
     assert gate["spec"]["requestedBy"] == ME
-    assert gate["spec"]["rationale"] == "It was rude."
+    assert gate["spec"]["rationale"] == "It was rude.\n18 of 20"
 
 
 @pytest.mark.asyncio
