@@ -34,7 +34,7 @@ class SupportAgent:
             name="support",
             deps_type=Desk,
             output_type=Reply,
-            instructions=prompt_of(settings.profile.name, release),
+            instructions=settings.system_prompt or prompt_of(settings.profile.name, release),
             tools=TOOLS,
             retries=2,
         )
@@ -47,6 +47,11 @@ class SupportAgent:
         """
         result = await self._agent.run(desk.question, deps=desk, usage=desk.usage, usage_limits=_LIMITS)
         return result.output
+
+    async def try_prompt(self, desk: Desk, prompt: str) -> Reply:
+        """Do the desk's task under another prompt; otherwise like `work`."""
+        with self._agent.override(instructions=prompt):
+            return await self.work(desk)
 
     def cost_of(self, desk: Desk) -> float:
         """US dollars: the provider's own figure where it gives one, the list price of the tokens otherwise."""
@@ -95,7 +100,12 @@ def instructions_of(profile: str) -> str:
 def build_model(settings: Settings) -> Model:
     """The offline model, or a chat-completions endpoint as every OpenAI-compatible server offers it."""
     if settings.model == OFFLINE:
-        offline = OfflineModel(profile=settings.profile, version=settings.version, seed=settings.seed)
+        offline = OfflineModel(
+            profile=settings.profile,
+            version=settings.version,
+            seed=settings.seed,
+            prompt=instructions_of(settings.profile.name),
+        )
         return offline.as_model()
     # Imported here: 34 MB of memory and a second of start-up that most pods never need.
     from openai import AsyncOpenAI

@@ -23,8 +23,10 @@ class Settings:
     """What a process is told about itself.
 
     `model` is `offline` or `openai:<name>`: what the release says, unless SUPPORT_MODEL says otherwise. The endpoint and key of
-    the latter come from OPENAI_BASE_URL and OPENAI_API_KEY. `price_*` are US dollars for a million tokens before the profile's factor. `colleague` is the URL of
-    an agent that does the tasks instead; empty: this one does.
+    the latter come from OPENAI_BASE_URL and OPENAI_API_KEY. `price_*` are US dollars for a million tokens before the profile's
+    factor. `colleague` is the URL of an agent that does the tasks instead; empty: this one does. `system_prompt` takes the place
+    of the profile's where there is one. `trial`: serve `/v1/trial`, which runs any prompt it is sent; for a process that has no
+    users.
     """
 
     profile: Profile
@@ -37,6 +39,8 @@ class Settings:
     price_output: float = 25.0
     crash: Crash = NO_CRASH
     colleague: str = ""
+    system_prompt: str = ""
+    trial: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -51,6 +55,8 @@ class Settings:
             price_input=_number(env, "SUPPORT_PRICE_INPUT_USD", high=10_000.0, default=5.0),
             price_output=_number(env, "SUPPORT_PRICE_OUTPUT_USD", high=10_000.0, default=25.0),
             colleague=_url(env.get("SUPPORT_COLLEAGUE_URL", "")),
+            system_prompt=env.get("SUPPORT_SYSTEM_PROMPT", "").strip(),
+            trial=_trial(env),
             crash=Crash.parse(env.get("SUPPORT_CRASH", profile.crash)),
         )
 
@@ -88,6 +94,17 @@ def _released(env: Mapping[str, str]) -> str:
         return OFFLINE
     used = model(STEP, env)
     return OFFLINE if used.provider == OFFLINE else f"{used.provider}:{used.id}"
+
+
+def _trial(env: Mapping[str, str]) -> bool:
+    text = env.get("SUPPORT_TRIAL", "")
+    if text not in ("", "true", "false"):
+        raise ValueError(f"SUPPORT_TRIAL must be true or false; got {text!r}")
+    if text == "true" and env.get("SUPPORT_COLLEAGUE_URL"):
+        raise ValueError(
+            "SUPPORT_TRIAL can't be true beside SUPPORT_COLLEAGUE_URL: whoever does the tasks runs the prompts"
+        )
+    return text == "true"
 
 
 def _url(text: str) -> str:

@@ -79,3 +79,17 @@
   resources: [events]
   verbs: [create]
 {{- end }}
+
+{{- /* Of one Rollout, and the versions beside it. What it may change of the Rollout is said by files/admission/improver.yaml. */}}
+{{- define "agent-rollouts.improverRules" -}}
+- apiGroups: [agentrollouts.io]
+  resources: [rollouts]
+  resourceNames: [{{ .name }}]
+  verbs: [get, patch]
+- apiGroups: [agentrollouts.io]
+  resources: [agentversions]
+  verbs: [list, create]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from agentrollouts.api.base import Rule, SpecModel, StatusModel, rules
 from agentrollouts.api.conditions import Conditions
 from agentrollouts.api.podtemplate import POD_TEMPLATE
-from agentrollouts.api.scalars import AgentName, Digest, Name, Semver, ShareBps, Text
+from agentrollouts.api.scalars import AgentName, Digest, Name, Semver, ShareBps, Text, Usd
 
 Label = Annotated[str, Field(max_length=256)]
 
@@ -108,6 +108,10 @@ class Lineage(SpecModel):
         description="Who wrote the change. A version written by an agent needs approval before it serves a majority.",
     )
     rationale: Text = Field(default="", description="Why this version should be better.")
+    cost_usd: Usd | None = Field(default=None, description="What writing it cost, in US dollars.")
+    evidence: Annotated[tuple[Label, ...], Field(max_length=16)] = Field(
+        default=(), description="What its author tried it on before proposing it, with the numbers."
+    )
 
 
 class AgentVersionSpec(SpecModel):

@@ -13,6 +13,7 @@ from agentrollouts.api.base import Rule, SpecModel, rules
 from agentrollouts.api.before_traffic import BeforeTraffic
 from agentrollouts.api.monitor import MonitorSpec
 from agentrollouts.api.notify import NotifierSpec
+from agentrollouts.api.proposals import ProposalsSpec
 from agentrollouts.api.scalars import AgentName, Duration, GroupName, HttpToken, Percent, Semver
 from agentrollouts.api.strategy import Strategy
 from agentrollouts.api.verification import ReleasePolicy
@@ -147,6 +148,7 @@ class RolloutSpec(SpecModel):
     approval: Approval = Field(default_factory=Approval)
     advisor: AdvisorSpec | None = None
     rollback: RollbackPolicy = Field(default_factory=RollbackPolicy)
+    proposals: ProposalsSpec = Field(default_factory=ProposalsSpec)
     notify: Annotated[
         tuple[NotifierSpec, ...],
         Field(

@@ -7,7 +7,20 @@ from pathlib import Path
 
 import typer
 
-from agentrollouts.cli import answer, diff, ledger, lint, models, plan, release, show, simulate, status, steer
+from agentrollouts.cli import (
+    answer,
+    diff,
+    improve,
+    ledger,
+    lint,
+    models,
+    plan,
+    release,
+    show,
+    simulate,
+    status,
+    steer,
+)
 from agentrollouts.cli import eval as evals
 from agentrollouts.cli.errors import CommandError
 
@@ -37,6 +50,7 @@ for name, command in (
     ("diff", diff.diff_command),
     ("evidence", ledger.evidence_command),
     ("tasks", ledger.tasks_command),
+    ("improve", improve.improve_command),
 ):
     app.command(name)(command)
 app.add_typer(release.release, name="release")

@@ -117,7 +117,7 @@ def _create(snapshot: Snapshot, results: tuple[CheckResult, ...], share: int) ->
             "separation_of_duties": snapshot.spec.approval.separation_of_duties,
             "quorum": snapshot.spec.approval.quorum,
             "expires_at": snapshot.now + snapshot.spec.approval.ttl,
-            "rationale": lineage.rationale if lineage else "",
+            "rationale": "\n".join((lineage.rationale, *lineage.evidence))[:4096] if lineage else "",
             "changes": differing(snapshot),
             "evidence": cohorts(snapshot),
             "checks": tuple(

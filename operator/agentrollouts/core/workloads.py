@@ -65,6 +65,8 @@ class VersionCase:
     """Where its pods post finished tasks, if there is a place."""
     vouched: Statements = ()
     """What signed statements about it hold."""
+    forbidden: str = ""
+    """Why its pods may not even be made, if they may not."""
 
 
 def digest_conflict(spec: AgentVersionSpec, digest: str, rollout: RolloutFacts | None) -> str:
@@ -107,12 +109,14 @@ def problem_of(spec: AgentVersionSpec, found: DeploymentFacts | None, named: Nam
 def plan_version(case: VersionCase) -> Plan:
     """Everything one tick of an AgentVersion does."""
     found = standing(case.spec.version, case.digest, case.rollout, case.now)
-    problem = problem_of(case.spec, case.deployment, case.named) or case.problem
+    problem = problem_of(case.spec, case.deployment, case.named) or case.forbidden or case.problem
     unusable = bool(problem_of(case.spec, case.deployment, case.named)) and case.spec.deployment_ref is None
     unsigned = withheld(case, found)
     if unsigned:
         found = replace(found, withheld=True)
-    actions: list[Action] = [] if unusable else [*_deployment(case, found), *_service(case, found)]
+    actions: list[Action] = (
+        [] if unusable or case.forbidden else [*_deployment(case, found), *_service(case, found)]
+    )
     status = _status(case, found, problem, unsigned)
     if _worth_telling(case, found, status):
         actions.append(PatchVersionStatus(status))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentrollouts.api.rollout_status import RolloutStatus
+from agentrollouts.core.authorship import beyond_a_prompt
 from agentrollouts.core.evidence import Unavailable
 from agentrollouts.core.gate_plan import gate_name
 from agentrollouts.core.manifests import Named
@@ -145,6 +146,7 @@ def version_case(store: Store, world: World, item: VersionObject, now: datetime)
         problem=digest_conflict(item.spec, item.digest, facts),
         ledger=world.ledger,
         vouched=_vouched(store, item, facts),
+        forbidden=_beyond(store, item, facts),
     )
 
 
@@ -174,6 +176,7 @@ def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView
     problem = problem_of(spec, _deployment(store, item), _named(item)) or digest_conflict(
         spec, item.digest, facts
     )
+    problem = problem or _beyond(store, item, facts)
     return VersionView(
         version=item.version,
         digest=item.digest,
@@ -193,6 +196,14 @@ def _vouched(store: Store, item: VersionObject, facts: RolloutFacts | None) -> S
     verify = facts.spec.release.verify if facts is not None else None
     about = attestation.Named(f"{item.agent}-{item.version}", item.digest)
     return vouched(store.statements_about(item), about, verify)
+
+
+def _beyond(store: Store, item: VersionObject, facts: RolloutFacts | None) -> str:
+    """Why an agent may not have written this version; empty when it may."""
+    assert item.spec is not None
+    name = f"{item.agent}-{item.spec.lineage.parent}"
+    parent = store.versions.get(Place(item.meta.place.namespace, name))
+    return beyond_a_prompt(item.spec, parent.spec if parent else None, facts)
 
 
 def _deployment(store: Store, item: VersionObject) -> DeploymentFacts | None:

@@ -97,6 +97,8 @@ BASES: Mapping[str, Object] = {
                 "proposedBy": "alice",
                 "author": "Agent",
                 "rationale": "fewer refusals",
+                "costUsd": "0.09",
+                "evidence": ["tasks that failed: 18 of 20 right"],
             },
         },
     ),
@@ -147,6 +149,12 @@ BASES: Mapping[str, Object] = {
             }
         },
         router={"kind": "Envoy", "timeout": "1m"},
+        proposals={
+            "autoStart": True,
+            "promptVariable": "SUPPORT_SYSTEM_PROMPT",
+            "minimumInterval": "12h",
+            "coolDown": "24h",
+        },
         control={"maxShare": "5%"},
         beforeTraffic=[
             {

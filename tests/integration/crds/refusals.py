@@ -105,6 +105,12 @@ PAIRS = (
         good=_baseline(stable=False, configMap="evals", key="baseline.json"),
         bad=_baseline(),
     ),
+    _pair(
+        "rollout",
+        "write at least 10m between two proposals",
+        good={"spec.proposals": {"minimumInterval": "10m"}},
+        bad={"spec.proposals": {"minimumInterval": "9m59s"}},
+    ),
     *(
         _pair(
             "rollout",
@@ -430,6 +436,12 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         "5 %",
         "",
     ),
+    "write the name of an environment variable in capitals, such as SYSTEM_PROMPT": (
+        "system_prompt",
+        "1ST",
+        "SYSTEM-PROMPT",
+        "",
+    ),
     "write a percentage from 0% to 1000% with at most two decimals, such as 50% or 150%": (
         "1000.01%",
         "10000%",
@@ -599,6 +611,8 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
         {"spec.notify": [{"name": f"n{number}", "slack": {"ref": "team"}} for number in range(9)]},
         "must have at most 8 items",
     ),
+    ("rollout", {"spec.proposals": {"autostart": True}}, 'unknown field "spec.proposals.autostart"'),
+    ("rollout", {"spec.proposals": {"autoStart": "yes"}}, "must be of type boolean"),
     ("rollout", {"spec.router": {"kind": "Nginx"}}, 'supported values: "Envoy"'),
     ("rollout", {"spec.agent": "a" * 41}, "may not be more than 40"),
     ("rollout", {"spec.strategy": {"steps": []}}, "should have at least 1 items"),
@@ -621,6 +635,8 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     ("version", {"spec.replicas": 1001}, "should be less than or equal to 1000"),
     ("version", {"spec.lineage.author": "Robot"}, 'supported values: "Person", "Agent"'),
     ("version", {"spec.lineage.rationale": "x" * 4097}, "may not be more than 4096"),
+    ("version", {"spec.lineage.costUsd": 0.09}, "must be of type"),
+    ("version", {"spec.lineage.evidence": ["x"] * 17}, "must have at most 16 items"),
     ("version", {"spec.template.spec": REMOVED}, "spec.template.spec: Required value"),
     ("version", {"spec.template": {"containers": []}}, 'unknown field "spec.template.containers"'),
     ("version", {"spec.template.spec.containers": []}, "should have at least 1 items"),
