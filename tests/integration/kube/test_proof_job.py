@@ -44,9 +44,6 @@ def strict(admin: Api, namespace: str) -> None:
     """Pods that aren't restricted are refused there."""
     label = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     admin.request("PATCH", f"/api/v1/namespaces/{namespace}", label, content_type=MERGE)
-    for name in ("default", "scorers"):
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
-        admin.request("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", account)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +66,8 @@ def test_it_is_admitted_and_so_is_its_pod(admin: Api, namespace: str, fields: di
     pod["metadata"] = {**pod["metadata"], "name": "golden"}
     path = f"/api/v1/namespaces/{namespace}/pods"
     found = admin.request("POST", path, pod, query={"dryRun": "All"})
-    has_token = any("projected" in volume for volume in found["spec"]["volumes"])
-    assert has_token == ("serviceAccountName" in fields)
+    account = (found["spec"].get("serviceAccountName"), found["spec"]["automountServiceAccountToken"])
+    assert account == (("scorers", True) if "serviceAccountName" in fields else (None, False))
 
 
 @pytest.mark.asyncio
