@@ -22,11 +22,12 @@ class InstallError(RuntimeError):
     """Helm said no; the message is what it printed."""
 
 
-def chart(console: Console, kubectl: Kubectl, helm: str) -> None:
-    """Install or upgrade the chart, and wait until everything in it is ready."""
+def chart(console: Console, kubectl: Kubectl, helm: str, *settings: str) -> None:
+    """Install or upgrade the chart with these values, and wait until everything in it is ready."""
     line = f"helm upgrade --install {RELEASE} charts/{RELEASE} --namespace {RELEASE} --create-namespace"
     screen.command(console, line)
-    values = ["--set", "prometheus.bundled.scrapeIntervalSeconds=2", *_builds()]
+    chosen = ("prometheus.bundled.scrapeIntervalSeconds=2", *settings)
+    values = [*(word for each in chosen for word in ("--set", each)), *_builds()]
     run(helm, kubectl.kubeconfig, *line.split()[1:], *values, "--wait", "--timeout", "5m")
 
 

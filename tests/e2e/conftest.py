@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MakeSpace = Callable[[str], Space]
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """The project's own build of a program, else the one on PATH."""
     built = tools.program_path(read_settings(os.environ), name)
     return str(built) if built.exists() else (shutil.which(name) or name)
@@ -39,8 +39,8 @@ def system() -> Kubectl:
     assert status.returncode == 0, f"no usable cluster, make one by `make cluster`: {status.stdout}"
     kubeconfig = Path(os.environ.get("KUBECONFIG") or ROOT / ".state" / "kubeconfig")
     os.environ.setdefault("KUBECACHEDIR", str(ROOT / ".state" / "kubectl-cache"))
-    kubectl = Kubectl(_program("kubectl"), kubeconfig, install.RELEASE)
-    install.chart(Console(file=sys.stderr), kubectl, _program("helm"))
+    kubectl = Kubectl(program("kubectl"), kubeconfig, install.RELEASE)
+    install.chart(Console(file=sys.stderr), kubectl, program("helm"))
     return kubectl
 
 
