@@ -15,7 +15,7 @@ direction is the same with 1 - x.
 
 **Late changes.** A stake laid at the first look would be lost by the time something happens. So every look lays a fresh part of it,
 1 / log2(k + 1) - 1 / log2(k + 2) at look k: these parts come to 1, and shrink so slowly that a change after a year of hourly looks is found as
-if ``alpha`` were a few hundred thousand times smaller, which costs some looks more and no validity.
+if ``alpha`` were a million times smaller, which costs some looks more and no validity.
 """
 
 from __future__ import annotations

@@ -141,7 +141,8 @@ def test_a_config_map_has_the_base_and_its_overrides_in_the_order_of_their_names
         "README": "not read",
     }
     text = yaml.safe_dump(
-        {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "models"}, "data": data}
+        {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "models"}, "data": data},
+        sort_keys=False,
     )
     found = read_models(Source("cm.yaml", text))
     assert [source.name for source, _ in found.overrides] == [
