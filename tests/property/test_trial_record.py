@@ -13,7 +13,8 @@ from agentrollouts.core.sequential.events import Events
 from agentrollouts.core.sequential.latency import PROMOTING, RISES, Latency
 from agentrollouts.core.sequential.limit import Limit
 from agentrollouts.core.sequential.measure import Block, Course, Sums
-from agentrollouts.core.sequential.mix import Mix
+from agentrollouts.core.sequential.mix import NEW, NEW_UNITS, OLD, ONLY_KNOWN, WOULD_BE_MISSED, Mix
+from agentrollouts.core.sequential.mix import RISES as MIX_RISES
 from agentrollouts.core.sequential.record import read, written
 from agentrollouts.core.sequential.split import Split
 from agentrollouts.core.sequential.success import Success
@@ -67,6 +68,25 @@ def remembering(
     )
 
 
+@st.composite
+def mixes(draw: st.DrawFn) -> Course:
+    """With what was used before the rollout, or without, where that was too little to tell."""
+    known = draw(st.dictionaries(NAMES, st.sampled_from((ONLY_KNOWN, WOULD_BE_MISSED)), max_size=3))
+    met = draw(
+        st.dictionaries(st.sampled_from((OLD, NEW)).flatmap(lambda mark: NAMES.map(mark.__add__)), AMOUNTS)
+    )
+    used = {OLD + name: draw(AMOUNTS) for name in known}
+    missed = sum(kind == WOULD_BE_MISSED for kind in known.values())
+    more = (many(missed), many(len(MIX_RISES))) if known else ()
+    return Course(
+        draw(st.integers(0, 10**6)),
+        draw(st.tuples(many(len(MIX_RISES)), *more)),
+        (),
+        {**met, **used, "n": draw(AMOUNTS), NEW_UNITS: draw(AMOUNTS)},
+        known,
+    )
+
+
 ONCE = st.tuples(many(1))
 KNOWN = {"n": AMOUNTS, "total": AMOUNTS}
 COURSES: dict[str, st.SearchStrategy[Course]] = {
@@ -83,11 +103,7 @@ COURSES: dict[str, st.SearchStrategy[Course]] = {
             {name: st.floats(0.005, 0.9) for name in ("0.25", "1", "0.25" + PROMOTING, "1" + PROMOTING)}
         ),
     ),
-    "mix": st.builds(
-        lambda course, named: course._replace(memory={**named, **course.memory}),
-        remembering(6, st.just(()), {"n": AMOUNTS, "m": AMOUNTS}),
-        st.dictionaries(st.sampled_from("=+").flatmap(lambda mark: NAMES.map(mark.__add__)), AMOUNTS),
-    ),
+    "mix": mixes(),
     "limit": remembering(6, st.just(()), {}),
 }
 

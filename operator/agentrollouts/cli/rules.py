@@ -85,6 +85,7 @@ RULES: Mapping[str, Rule] = {
         lambda it: it["minimumSamples"] <= it["window"]
     ),
     "the shares of a manual strategy must add up to 100%": lambda it: sum(_shares(it)) == FULL,
+    "write at least 10m between two proposals": lambda it: parse_duration(it).total_seconds() >= 600,
     "write at least 1s": lambda it: parse_duration(it).total_seconds() >= 1,
     "write a timeout of more than 0s and at most 2m": (
         lambda it: 0 < parse_duration(it["timeout"]).total_seconds() <= 120

@@ -85,5 +85,4 @@ class LedgerTasks:
 
 def _whose(namespace: str, agent: str) -> dict[str, str]:
     """How the ledger names an agent."""
-    del namespace
-    return {"agent": agent}
+    return {"namespace": namespace, "agent": agent}

@@ -11,7 +11,7 @@ import pytest
 from agentrollouts.api.rollout import RolloutSpec
 from tests.fakes.improvable import version
 from tests.integration.api import OURS, Api, Object, RefusedError
-from tests.integration.crds.examples import changed
+from tests.integration.crds.examples import PEM, changed
 from tests.integration.improver.conftest import USER, placed
 
 
@@ -48,6 +48,10 @@ CHANGES: dict[str, Any] = {
     "rollback": {"coolDown": "0s"},
     "proposals": {"autoStart": True, "minimumInterval": "10m", "coolDown": "0s"},
     "notify": [{"name": "x", "webhook": {"ref": "y"}}],
+    "beforeTraffic": [
+        {"name": "x", "eval": {"dataset": {"configMap": "x", "key": "x.yaml"}, "minimumScore": "0%"}}
+    ],
+    "release": {"verify": {"keys": [{"name": "x", "publicKey": PEM}]}},
 }
 
 

@@ -79,7 +79,9 @@ class Scene:
 
     def ledger_tasks(self, role: str, **query: str) -> list[dict[str, Any]]:
         """Tasks as the ledger shows them to a role."""
-        parameters = urllib.parse.urlencode({"agent": self.name, "limit": "200", **query})
+        parameters = urllib.parse.urlencode(
+            {"namespace": "shop", "agent": self.name, "limit": "200", **query}
+        )
         request = urllib.request.Request(
             f"{self.ledger.url}/v1/tasks?{parameters}", headers={"authorization": f"Bearer {TOKENS[role]}"}
         )
