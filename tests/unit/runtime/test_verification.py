@@ -151,6 +151,32 @@ async def test_a_statement_that_does_not_hold_is_none(wrong: Callable[[Named], d
     stage.cluster.put(wrong(about(stage)))
     await stage.go(5)
     assert_refused(stage)
+    await stage.restart()  # which looks at everything anew
+    await stage.go(5)
+    assert_refused(stage)
+
+
+@pytest.mark.asyncio
+async def test_a_candidate_that_loses_its_statement_keeps_its_share_and_does_not_grow() -> None:
+    stage = await refused()
+    body = configmap(about(stage))
+    stage.cluster.put(body)
+    await stage.go(4)
+    stage.cluster.remove("ConfigMap", body["metadata"]["name"])
+    for _ in range(14):
+        stage.work()
+        await stage.go(1)
+    assert stage.shares() == {"2.0.0": 500, "1.0.0": 9500}
+    assert (stage.status()["decision"]["reason"], stage.replicas("2.0.0")) == ("Unverified", 2)
+
+
+def test_what_is_too_large_or_too_much_is_left_out() -> None:
+    data = {
+        f"{number:03}": "x" * (statements.LARGEST + (number == 1)) for number in range(statements.MOST + 3)
+    }
+    found = statements.statement({"metadata": {"name": "many", "namespace": "shop"}, "data": data})
+    assert len(found.envelopes) == statements.MOST
+    assert max(map(len, found.envelopes)) == statements.LARGEST
 
 
 @pytest.mark.asyncio
