@@ -44,6 +44,8 @@ class Task:
         "_default",
         "_draft",
         "_exchange",
+        "_replay",
+        "_reported",
         "_reporter",
         "_tally",
         "key",
@@ -59,7 +61,9 @@ class Task:
         self._capture = context.capture
         self._exchange = context.exchange
         self._draft: Draft | None = None
-        self.shadow = context.shadow
+        self._replay = context.replay
+        self._reported: set[str] = set()
+        self.shadow = context.shadow or reporter.settings.replay
         """Whether the answer is only compared with another one: do nothing that lasts. No rollout counts the task."""
         self.key = context.session
         """The session key the task counts under; None makes it a session of its own."""
@@ -123,6 +127,8 @@ class Task:
         What it was given and what it answered goes to the task ledger only, by its own name.
         """
         self._check_open()
+        if self._replay is not None:
+            self._replay.note(name, arguments=arguments, error=error)
         call = (self._reporter.names.tool(name), 0 if ok else 1)
         calls = self._tally.tool_calls
         calls[call] = calls.get(call, 0) + 1
@@ -133,6 +139,14 @@ class Task:
                 name, arguments=arguments, result=result, error=error, duration_seconds=duration_seconds
             )
         )
+
+    def reports(self, name: str) -> None:
+        """The calls of this tool are reported by the tool itself: what goes through a finished run leaves them out."""
+        self._reported.add(name)
+
+    def is_reported(self, name: str) -> bool:
+        """Whether a tool reports its calls itself."""
+        return name in self._reported
 
     def checkpoint(self) -> None:
         """The agent stopped at a checkpoint for somebody to confirm."""
@@ -203,7 +217,7 @@ class Task:
     @property
     def recorded(self) -> bool:
         """Whether the task goes to the task ledger, so that inputs and outputs are worth making ready."""
-        return self._draft is not None
+        return self._draft is not None or self._replay is not None
 
     def record_input(self, value: object) -> None:
         """What was asked, for the task ledger; without a word on it, the body of the HTTP request."""
@@ -211,6 +225,8 @@ class Task:
 
     def record_output(self, value: object) -> None:
         """What was answered, for the task ledger; without a word on it, the body of the HTTP answer."""
+        if self._replay is not None:
+            self._replay.tell_output(value)
         self._record(lambda draft: setattr(draft, "output", draft.room.copy(value)))
 
     def record_expected(self, value: object) -> None:
@@ -254,6 +270,8 @@ class Task:
     def begin(self) -> None:
         """From here on a crash of the process counts the task as a failure."""
         self.open = True
+        if self._reporter.settings.replay:
+            return
         self._draft = self._reporter.recording.begin(
             cohort=self._tally.cohort, session=self.key, shadow=self.shadow
         )
@@ -266,6 +284,11 @@ class Task:
             self.open = False
             # NB: a task that outlived its session has been counted as a failure, whatever it says now.
             outcome = FAILURE if self._tally.counted else self._final_outcome(error)
+            if self._reporter.settings.replay:
+                # NB: a replay counts for nobody, and no user asked for it: neither metrics nor the ledger hear of it.
+                if self._replay is not None:
+                    self._replay.finish(self._tally, OUTCOMES[outcome])
+                return
             if self.shadow:
                 self._reporter.finish_shadow(self._tally)
             else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from agentrollouts.cli import answer, diff, ledger, lint, plan, release, show, simulate, status, steer
+from agentrollouts.cli import answer, diff, ledger, lint, plan, release, replay, show, simulate, status, steer
 from agentrollouts.cli import eval as evals
 from agentrollouts.cli.errors import CommandError
 
@@ -41,6 +41,7 @@ for name, command in (
     app.command(name)(command)
 app.add_typer(release.release, name="release")
 app.add_typer(evals.app, name="eval")
+app.add_typer(replay.app, name="replay")
 
 
 _TARGETING = ("-n", "--namespace", "--context", "--kubeconfig")
