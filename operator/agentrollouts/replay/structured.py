@@ -50,12 +50,12 @@ def _walk(before: Any, after: Any, place: Place, ignored: frozenset[str]) -> Ite
     if isinstance(before, dict) and isinstance(after, dict):
         names: Sequence[str] = sorted({*before, *after})
         for name in names:
-            pair = before.get(name, _NOTHING), after.get(name, _NOTHING)
-            yield from _walk(*pair, (*place, name), ignored)
+            old, new = (side.get(name, _NOTHING) for side in (before, after))
+            yield from _walk(old, new, (*place, name), ignored)
     elif isinstance(before, list) and isinstance(after, list):
         for index in range(max(len(before), len(after))):
-            pair = (side[index] if index < len(side) else _NOTHING for side in (before, after))
-            yield from _walk(*pair, (*place, str(index)), ignored)
+            old, new = (side[index] if index < len(side) else _NOTHING for side in (before, after))
+            yield from _walk(old, new, (*place, str(index)), ignored)
     elif not _equal(before, after):
         yield Difference(".".join(place), _shown(before), _shown(after))
 
