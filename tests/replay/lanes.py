@@ -58,6 +58,11 @@ class AgentProcess:
             assert time.monotonic() < deadline, "the agent does not listen"
             time.sleep(0.05)
 
+    def stop(self) -> None:
+        """SIGTERM, and wait until what it has to hand in is handed in."""
+        self.process.terminate()
+        self.process.wait(_DEADLINE_SECONDS)
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()

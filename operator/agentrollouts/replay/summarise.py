@@ -46,7 +46,7 @@ def summarised(
     """
     found = judge(tasks, limits)
     return Report(
-        verdict=found.verdict.value,  # type: ignore[arg-type] - PASS, FAIL or INCONCLUSIVE
+        verdict=found.verdict.value,  # type: ignore[arg-type]
         message=found.message,
         rule=RuleReport(
             compare=rule.compare,

@@ -72,7 +72,7 @@ def summary(report: Report) -> bytes:
     document = {"verdict": report.verdict, "message": "", "numbers": numbers}
     # NB: a Kubernetes termination message holds 4096 bytes and is cut without a word beyond them.
     room = MOST_SUMMARY - len(json.dumps(document))
-    message = report.message.encode("ascii", "replace")[: room // 2].decode()
+    message = "".join(char for char in report.message if char.isprintable() and char.isascii())[: room // 2]
     return json.dumps(document | {"message": message}, separators=(",", ":")).encode()
 
 
@@ -87,7 +87,7 @@ def escaped(value: str) -> str:
     return _MARKUP.sub(r"\\\1", html.escape(plain(value), quote=False))
 
 
-def _table(report: Report) -> Iterator[tuple[str, str, str]]:
+def _table(report: Report) -> Iterator[tuple[str, ...]]:
     lanes, found = (report.candidate, report.incumbent), report.disagreement
     yield "", *_LANES
     yield "version", *(lane.version or "not told" for lane in lanes)
