@@ -54,7 +54,7 @@ def record_run(task: Task, result: RunResult, *, output_tools: Sequence[str] = (
         cost_usd=float(usage.cost or 0),
     )
     for call in _tool_calls(result.new_messages()):
-        if call.name not in output_tools and not task.is_reported(call.name):
+        if call.name not in output_tools and call.name not in task.reported_tools:
             arguments = _arguments(call.arguments) if task.recorded else None
             task.tool_call(call.name, ok=call.ok, arguments=arguments, result=call.result, error=call.error)
     if isinstance(output := getattr(result, "output", None), str):

@@ -40,7 +40,8 @@ def fetch_calls(url: str, token: str) -> Sequence[Mapping[str, Any]]:
 
 def send_report(url: str, token: str, report: Mapping[str, object]) -> None:
     """What the agent did. Raises ReplayFailedError."""
-    _exchange("POST", url, token, json.dumps(report).encode())
+    # NB: half of a surrogate pair, which Python's strings can hold, is no character, and the replayer would take none of it.
+    _exchange("POST", url, token, json.dumps(report, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _exchange(method: str, url: str, token: str, body: bytes | None = None) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from agentrollouts_kit.context import current
 from agentrollouts_kit.records import Draft
-from agentrollouts_kit.tally import Tally
+from agentrollouts_kit.tally import Tally, final_outcome
 from agentrollouts_kit.vocabulary import (
     CHECKPOINT,
     DESTRUCTIVE_ROLLBACK,
@@ -45,11 +45,11 @@ class Task:
         "_draft",
         "_exchange",
         "_replay",
-        "_reported",
         "_reporter",
         "_tally",
         "key",
         "open",
+        "reported_tools",
         "shadow",
     )
 
@@ -62,7 +62,8 @@ class Task:
         self._exchange = context.exchange
         self._draft: Draft | None = None
         self._replay = context.replay
-        self._reported: set[str] = set()
+        self.reported_tools: set[str] = set()
+        """Tools that report their calls themselves: whoever goes through a finished run leaves them out."""
         self.shadow = context.shadow or reporter.settings.replay
         """Whether the answer is only compared with another one: do nothing that lasts. No rollout counts the task."""
         self.key = context.session
@@ -139,14 +140,6 @@ class Task:
                 name, arguments=arguments, result=result, error=error, duration_seconds=duration_seconds
             )
         )
-
-    def reports(self, name: str) -> None:
-        """The calls of this tool are reported by the tool itself: what goes through a finished run leaves them out."""
-        self._reported.add(name)
-
-    def is_reported(self, name: str) -> bool:
-        """Whether a tool reports its calls itself."""
-        return name in self._reported
 
     def checkpoint(self) -> None:
         """The agent stopped at a checkpoint for somebody to confirm."""
@@ -283,7 +276,11 @@ class Task:
         if self.open:
             self.open = False
             # NB: a task that outlived its session has been counted as a failure, whatever it says now.
-            outcome = FAILURE if self._tally.counted else self._final_outcome(error)
+            outcome = (
+                FAILURE
+                if self._tally.counted
+                else final_outcome(self._tally.outcome, error, default=self._default)
+            )
             if self._reporter.settings.replay:
                 # NB: a replay counts for nobody, and no user asked for it: neither metrics nor the ledger hear of it.
                 if self._replay is not None:
@@ -298,16 +295,3 @@ class Task:
                 self._reporter.recording.finish(
                     self._draft, self._tally, outcome, seconds=seconds, exchange=self._exchange
                 )
-
-    def _final_outcome(self, error: BaseException | None) -> int:
-        """An exception is a failure, unless the agent had refused or escalated by then.
-
-        One that is no `Exception` (cancelled, closed generator, interrupt) says that the caller went away or the
-        process ends, not that the agent erred: an outcome that was already known stands.
-        """
-        known = self._tally.outcome
-        if error is None:
-            return self._default if known is None else known
-        if isinstance(error, Exception) and known == SUCCESS:
-            return FAILURE
-        return FAILURE if known is None else known

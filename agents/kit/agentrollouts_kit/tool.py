@@ -100,7 +100,7 @@ class _Call:
     def __init__(self, spec: _Spec, arguments: object) -> None:
         self._spec, self._arguments = spec, arguments
         self._replay = replay_in_use()
-        current_task().reports(spec.name)
+        current_task().reported_tools.add(spec.name)
         self._began = time.perf_counter()
         self.answered: Answered | None = None
         if self._replay is not None:

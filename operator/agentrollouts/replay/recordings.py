@@ -31,7 +31,8 @@ from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.plan import is_truncated
 
 PREFIX = "/v1/replays/"
-_MOST_BYTES = 1_048_576
+_MOST_BYTES = 8 * 1_048_576
+"""Of a report: more than the kit's own bounds let it grow to."""
 _SECONDS = 30.0
 
 

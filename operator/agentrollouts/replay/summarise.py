@@ -46,7 +46,7 @@ def summarised(
     """
     found = judge(tasks, limits)
     return Report(
-        verdict=found.verdict.value,  # type: ignore[arg-type]
+        verdict=found.verdict.value,
         message=found.message,
         rule=RuleReport(
             compare=rule.compare,
