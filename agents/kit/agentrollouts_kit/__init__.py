@@ -29,6 +29,7 @@ from agentrollouts_kit.release import LoadedRelease, ReleaseError, ReleaseMismat
 from agentrollouts_kit.reporter import Reporter
 from agentrollouts_kit.settings import Settings
 from agentrollouts_kit.task import Task
+from agentrollouts_kit.tool import ToolReplayError, tool
 from agentrollouts_kit.vocabulary import Outcome
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "RequestContext",
     "Settings",
     "Task",
+    "ToolReplayError",
     "close_session",
     "current_task",
     "default_reporter",
@@ -55,5 +57,6 @@ __all__ = [
     "propagation_headers",
     "request_context",
     "task",
+    "tool",
     "use_reporter",
 ]

@@ -1,4 +1,4 @@
-"""The ASGI middleware: hands the router's headers to the tasks of a request; answers nothing but refused shadows."""
+"""The ASGI middleware: hands the router's headers to the tasks of a request; answers nothing but what it refuses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from agentrollouts_kit.context import current, request_context
 from agentrollouts_kit.default import default_reporter, use_reporter
+from agentrollouts_kit.replay_requests import Call, replayed
 from agentrollouts_kit.reporter import Reporter
 from agentrollouts_kit.shadow_requests import admitted
 
@@ -44,6 +45,9 @@ class OutcomeMiddleware:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = request_context(scope["headers"], self.reporter)
+        if context.replay_token is not None or self.reporter.settings.replay:
+            await replayed(Call(self.app, scope, receive, send), context, self.reporter)
+            return
         if context.shadow and not await admitted(scope, send, answers=self.reporter.settings.shadow_answers):
             return
         capture = self.reporter.shadows.sample(scope, context) if scope["type"] == "http" else None

@@ -44,6 +44,7 @@ def record_run(task: Task, result: RunResult, *, output_tools: Sequence[str] = (
 
     A cost that PydanticAI could not determine adds nothing: then call `add_cost` with your own price. A call that the
     model had to repeat, that failed or was denied counts as a failed one. `output_tools` carry the answer: no tools.
+    Calls of what `tool` decorates have been reported already.
     """
     usage: _Usage = result.usage
     task.llm_call(
@@ -53,7 +54,7 @@ def record_run(task: Task, result: RunResult, *, output_tools: Sequence[str] = (
         cost_usd=float(usage.cost or 0),
     )
     for call in _tool_calls(result.new_messages()):
-        if call.name not in output_tools:
+        if call.name not in output_tools and call.name not in task.reported_tools:
             arguments = _arguments(call.arguments) if task.recorded else None
             task.tool_call(call.name, ok=call.ok, arguments=arguments, result=call.result, error=call.error)
     if isinstance(output := getattr(result, "output", None), str):

@@ -123,7 +123,7 @@ class Reporter:
     def close_session(self) -> None:
         """Close the session of the current request, after its tasks that still run. Never raises."""
         context = current.get()
-        if context.session is not None:
+        if context.session is not None and not self.settings.replay:
             try:
                 self.ledger.end_session(context.cohort, key_digest(context.session))
             except Exception as error:  # noqa: BLE001 - as above
@@ -136,7 +136,7 @@ class Reporter:
         is that of the current request unless given. False when it was not counted: no session of this key is
         open here in that cohort (closed already, of another process), an argument makes no sense, or a shadow says so.
         """
-        if current.get().shadow:
+        if current.get().shadow or self.settings.replay:
             return False
         known = event in FEEDBACK and (cohort is None or cohort in COHORTS)
         if not known or not isinstance(session_key, str):

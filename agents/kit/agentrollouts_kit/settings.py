@@ -50,6 +50,8 @@ _ENV = {
     "shadow_answers": "AGENT_SHADOW_ANSWERS",
     "ledger_url": "AGENT_LEDGER_URL",
     "ledger_token_file": "AGENT_LEDGER_TOKEN_FILE",
+    "replay": "AGENT_REPLAY",
+    "replay_url": "AGENT_REPLAY_URL",
     "pod_name": "POD_NAME",
 }
 _LISTS = {
@@ -57,8 +59,9 @@ _LISTS = {
     "scores": "AGENT_SCORES",
     "topics": "AGENT_TOPICS",
     "shadow_headers": "AGENT_SHADOW_HEADERS",
+    "safe_tools": "AGENT_SAFE_TOOLS",
 }
-_FLAGS = {"true": True, "false": False}
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ class Settings:
     `shadow_per_minute` of them, and the texts at `shadow_field` of both answers are compared. `shadow_headers` are the
     request headers that go along besides accept and content-type.
     `ledger_url` is where finished tasks are posted with their inputs and outputs; empty: nowhere. The file has the token for it.
+    `replay`: the process is there for recorded tasks to be done again. It counts nothing, and runs none but the `safe_tools` for real;
+    what the others answered then is at `replay_url`.
     """
 
     tools: tuple[str, ...] = ()
@@ -101,6 +106,9 @@ class Settings:
     shadow_headers: tuple[str, ...] = ()
     ledger_url: str = ""
     ledger_token_file: str = ""
+    replay: bool = False
+    replay_url: str = ""
+    safe_tools: tuple[str, ...] = ()
     pod_name: str = ""
 
     def __post_init__(self) -> None:
@@ -122,6 +130,7 @@ class Settings:
         _check_topics(self.topics)
         _check_shadows(self)
         _check_ledger(self.ledger_url)
+        _check_replay(self)
 
     @property
     def cost_caps(self) -> tuple[float, ...]:
@@ -238,6 +247,16 @@ def _check_ledger(url: str) -> None:
         raise ValueError(
             f"ledger_url must be the address of the task ledger, such as http://ledger.agent-rollouts:8090, not {url!r}: "
             "correct AGENT_LEDGER_URL, or leave it empty"
+        )
+
+
+def _check_replay(settings: Settings) -> None:
+    _check_names("safe_tools", settings.safe_tools)
+    url = settings.replay_url
+    if (settings.replay or url) and not _is_address(url):
+        raise ValueError(
+            f"replay_url must be the address of the replayer, such as http://replay:8199, not {url!r}: set AGENT_REPLAY_URL, "
+            "or leave AGENT_REPLAY out"
         )
 
 

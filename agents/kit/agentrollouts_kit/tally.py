@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from agentrollouts_kit.vocabulary import FAILURE, SUCCESS
+
 
 class Caps(NamedTuple):
     """What a task's cost, calls of language models and answer are cut at and divided by, which makes each a fraction.
@@ -57,3 +59,17 @@ class Session:
     awaiting_score: bool = False
     """A shadow is under way: a session that is to close waits for it."""
     running: set[Tally] = field(default_factory=set)
+
+
+def final_outcome(known: int | None, error: BaseException | None, *, default: int) -> int:
+    """The outcome of a task by what it said and how it ended; `default` is that of one that said nothing.
+
+    An exception is a failure, unless the agent had refused or escalated by then.
+    One that is no `Exception` (cancelled, closed generator, interrupt) says that the caller went away or the
+    process ends, not that the agent erred: an outcome that was already known stands.
+    """
+    if error is None:
+        return default if known is None else known
+    if isinstance(error, Exception) and known == SUCCESS:
+        return FAILURE
+    return FAILURE if known is None else known

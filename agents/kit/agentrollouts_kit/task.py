@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from agentrollouts_kit.context import current
 from agentrollouts_kit.records import Draft
-from agentrollouts_kit.tally import Tally
+from agentrollouts_kit.tally import Tally, final_outcome
 from agentrollouts_kit.vocabulary import (
     CHECKPOINT,
     DESTRUCTIVE_ROLLBACK,
@@ -44,10 +44,12 @@ class Task:
         "_default",
         "_draft",
         "_exchange",
+        "_replay",
         "_reporter",
         "_tally",
         "key",
         "open",
+        "reported_tools",
         "shadow",
     )
 
@@ -59,7 +61,10 @@ class Task:
         self._capture = context.capture
         self._exchange = context.exchange
         self._draft: Draft | None = None
-        self.shadow = context.shadow
+        self._replay = context.replay
+        self.reported_tools: set[str] = set()
+        """Tools that report their calls themselves: whoever goes through a finished run leaves them out."""
+        self.shadow = context.shadow or reporter.settings.replay
         """Whether the answer is only compared with another one: do nothing that lasts. No rollout counts the task."""
         self.key = context.session
         """The session key the task counts under; None makes it a session of its own."""
@@ -123,6 +128,8 @@ class Task:
         What it was given and what it answered goes to the task ledger only, by its own name.
         """
         self._check_open()
+        if self._replay is not None:
+            self._replay.note(name, arguments=arguments, error=error)
         call = (self._reporter.names.tool(name), 0 if ok else 1)
         calls = self._tally.tool_calls
         calls[call] = calls.get(call, 0) + 1
@@ -203,7 +210,7 @@ class Task:
     @property
     def recorded(self) -> bool:
         """Whether the task goes to the task ledger, so that inputs and outputs are worth making ready."""
-        return self._draft is not None
+        return self._draft is not None or self._replay is not None
 
     def record_input(self, value: object) -> None:
         """What was asked, for the task ledger; without a word on it, the body of the HTTP request."""
@@ -211,6 +218,8 @@ class Task:
 
     def record_output(self, value: object) -> None:
         """What was answered, for the task ledger; without a word on it, the body of the HTTP answer."""
+        if self._replay is not None:
+            self._replay.tell_output(value)
         self._record(lambda draft: setattr(draft, "output", draft.room.copy(value)))
 
     def record_expected(self, value: object) -> None:
@@ -254,6 +263,8 @@ class Task:
     def begin(self) -> None:
         """From here on a crash of the process counts the task as a failure."""
         self.open = True
+        if self._reporter.settings.replay:
+            return
         self._draft = self._reporter.recording.begin(
             cohort=self._tally.cohort, session=self.key, shadow=self.shadow
         )
@@ -265,7 +276,16 @@ class Task:
         if self.open:
             self.open = False
             # NB: a task that outlived its session has been counted as a failure, whatever it says now.
-            outcome = FAILURE if self._tally.counted else self._final_outcome(error)
+            outcome = (
+                FAILURE
+                if self._tally.counted
+                else final_outcome(self._tally.outcome, error, default=self._default)
+            )
+            if self._reporter.settings.replay:
+                # NB: a replay counts for nobody, and no user asked for it: neither metrics nor the ledger hear of it.
+                if self._replay is not None:
+                    self._replay.finish(self._tally, OUTCOMES[outcome])
+                return
             if self.shadow:
                 self._reporter.finish_shadow(self._tally)
             else:
@@ -275,16 +295,3 @@ class Task:
                 self._reporter.recording.finish(
                     self._draft, self._tally, outcome, seconds=seconds, exchange=self._exchange
                 )
-
-    def _final_outcome(self, error: BaseException | None) -> int:
-        """An exception is a failure, unless the agent had refused or escalated by then.
-
-        One that is no `Exception` (cancelled, closed generator, interrupt) says that the caller went away or the
-        process ends, not that the agent erred: an outcome that was already known stands.
-        """
-        known = self._tally.outcome
-        if error is None:
-            return self._default if known is None else known
-        if isinstance(error, Exception) and known == SUCCESS:
-            return FAILURE
-        return FAILURE if known is None else known

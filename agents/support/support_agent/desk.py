@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pydantic_ai import RunUsage
@@ -34,6 +36,16 @@ class Desk:
     def question(self) -> str:
         """What the model is asked."""
         return f"Order {self.order}: {self.text}" if self.order else self.text
+
+    @contextmanager
+    def noting(self, tool: str, *, fails: type[Exception]) -> Iterator[None]:
+        """Note a call by how the block ends; `fails` is what a call that didn't work raises."""
+        try:
+            yield
+        except fails:
+            self.note(tool, ok=False)
+            raise
+        self.note(tool, ok=True)
 
     def find(self, order: str) -> Order | None:
         """The order's record, None when the shop has none of that number."""

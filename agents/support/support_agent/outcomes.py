@@ -50,7 +50,8 @@ def _fill(current: Task, desk: Desk, *, cost_usd: float) -> None:
     )
     current.topic(intent_of(desk.text).value)
     for tool, ok in desk.tool_calls:
-        current.tool_call(tool, ok=ok)
+        if tool not in current.reported_tools:
+            current.tool_call(tool, ok=ok)
     for _ in desk.reversed_refunds:
         current.destructive_rollback()
     if desk.handed_over:

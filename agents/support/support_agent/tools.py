@@ -1,4 +1,7 @@
-"""The agent's tools. Each notes its call on the task's desk, so that reports do not depend on the model's honesty."""
+"""The agent's tools. Each notes its call on the task's desk, so that reports do not depend on the model's honesty.
+
+What they do outside of the task is `deeds`'s: in a replay it is answered from the record, while the desk is kept as always.
+"""
 
 from __future__ import annotations
 
@@ -7,43 +10,37 @@ from typing import Any, Final
 
 from pydantic_ai import RunContext, ToolFailed
 
+from support_agent import deeds
 from support_agent.desk import Desk
 
 
 async def lookup_order(ctx: RunContext[Desk], order: str) -> dict[str, Any]:
     """Look an order up by its number, such as A-1007: its status, article and whether it may be refunded."""
-    record = ctx.deps.find(order)
-    ctx.deps.note("lookup_order", ok=record is not None)
-    if record is None:
-        raise ToolFailed(f"there is no order {order!r}: tell the customer so, with the label unknown-order")
-    return {"order": record.id, "status": record.status, "item": record.item, "refundable": record.refundable}
+    with ctx.deps.noting("lookup_order", fails=ToolFailed):
+        return await deeds.lookup_order(order)
 
 
 async def refund_order(ctx: RunContext[Desk], order: str) -> str:
     """Pay an order back. Cannot be undone by you: look the order up first."""
-    known = ctx.deps.find(order) is not None
-    ctx.deps.note("refund_order", ok=known)
-    if not known:
-        raise ToolFailed(f"there is no order {order!r}: nothing was refunded")
+    with ctx.deps.noting("refund_order", fails=ToolFailed):
+        answer = await deeds.refund_order(order)
     if order not in ctx.deps.refunds:
         ctx.deps.refunds.append(order)
-    return f"refunded {order}"
+    return answer
 
 
 async def search_faq(ctx: RunContext[Desk], question: str) -> dict[str, str]:
     """Find the FAQ entry for a question that is not about one order."""
-    entry = ctx.deps.shop.search(question)
-    ctx.deps.note("search_faq", ok=entry is not None)
-    if entry is None:
-        raise ToolFailed("no FAQ entry fits: hand the customer over to a person")
-    return {"topic": entry.topic, "answer": entry.answer}
+    with ctx.deps.noting("search_faq", fails=ToolFailed):
+        return await deeds.search_faq(question)
 
 
 async def escalate_to_human(ctx: RunContext[Desk], reason: str) -> str:
     """Hand the customer over to a person, with one sentence on why."""
+    with ctx.deps.noting("escalate_to_human", fails=ToolFailed):
+        answer = await deeds.escalate_to_human(reason)
     ctx.deps.handed_over = True
-    ctx.deps.note("escalate_to_human", ok=True)
-    return f"a person takes over: {reason[:200]}"
+    return answer
 
 
 CHECK: Final = "check_answer"

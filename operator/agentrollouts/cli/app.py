@@ -16,6 +16,7 @@ from agentrollouts.cli import (
     models,
     plan,
     release,
+    replay,
     show,
     simulate,
     status,
@@ -56,6 +57,7 @@ for name, command in (
 app.add_typer(release.release, name="release")
 app.add_typer(evals.app, name="eval")
 app.add_typer(models.app, name="models")
+app.add_typer(replay.app, name="replay")
 
 
 _TARGETING = ("-n", "--namespace", "--context", "--kubeconfig")

@@ -94,7 +94,7 @@ def _get(ledger: str, token_file: str, path: str, **parameters: str | int) -> An
             "expected the address of the task ledger, such as http://localhost:8090 after `kubectl port-forward`; "
             f"got {ledger or 'none'}: name it with --ledger or $AGENT_ROLLOUTS_LEDGER_URL"
         )
-    headers = {"authorization": f"Bearer {_token(token_file)}"} if token_file else {}
+    headers = {"authorization": f"Bearer {token_of(token_file)}"} if token_file else {}
     try:
         answer = httpx.get(ledger.rstrip("/") + path, params=parameters, headers=headers, timeout=30)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -114,7 +114,8 @@ def _get(ledger: str, token_file: str, path: str, **parameters: str | int) -> An
     raise CommandError(f"{sentence or f'the ledger answered {answer.status_code}'}{hint}")
 
 
-def _token(path: str) -> str:
+def token_of(path: str) -> str:
+    """The token in a file. Raises CommandError where there is none."""
     try:
         return Path(path).read_text(encoding="utf-8").split()[0]
     except (OSError, UnicodeDecodeError, IndexError) as error:

@@ -45,6 +45,9 @@ def make_reporter(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator
         "AGENT_SHADOW_ANSWERS",
         "AGENT_LEDGER_URL",
         "AGENT_LEDGER_TOKEN_FILE",
+        "AGENT_REPLAY",
+        "AGENT_REPLAY_URL",
+        "AGENT_SAFE_TOOLS",
     ):
         monkeypatch.delenv(name, raising=False)
     made: list[Reporter] = []

@@ -1,0 +1,234 @@
+"""The verb `replay run`. Exit status 0 pass, 1 fail, 2 input that can't be used or agents that can't be asked, 3 inconclusive."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+import typer
+
+from agentrollouts.api.task import TaskRecord
+from agentrollouts.cli import quantities
+from agentrollouts.cli.errors import CommandError
+from agentrollouts.cli.ledger import Ledger, TokenFile, token_of
+from agentrollouts.cli.replay_options import (
+    INVALID,
+    LEDGER,
+    Candidate,
+    Incumbent,
+    Listen,
+    Output,
+    Source,
+    address,
+    progress,
+    tell,
+    url,
+)
+from agentrollouts.evals.errors import InputError
+from agentrollouts.evals.files import check_writable, put
+from agentrollouts.replay.attempt import Lane
+from agentrollouts.replay.comparison import Compare, Rule, Tools
+from agentrollouts.replay.disagreement import comparisons
+from agentrollouts.replay.errors import ReplayError
+from agentrollouts.replay.journal import Journal
+from agentrollouts.replay.judge import Limits
+from agentrollouts.replay.plan import Plan, chosen
+from agentrollouts.replay.report import Report, written
+from agentrollouts.replay.run import Pace
+from agentrollouts.replay.summarise import summarised
+from agentrollouts.replay.text import THRESHOLD
+from agentrollouts.replay.words import summary
+
+STATUS = MappingProxyType({"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3})
+INTERRUPTED = 130
+
+
+Records = Callable[[], Iterable[TaskRecord]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How the lanes are asked. ``timeout`` in seconds."""
+
+    urls: MappingProxyType[Lane, str]
+    listen: tuple[str, int]
+    field: str
+    timeout: float
+    pace: Pace
+
+
+def run_command(
+    *,
+    source: Source,
+    candidate: Candidate,
+    incumbent: Incumbent,
+    output: Output,
+    tasks: Annotated[int, typer.Option("--tasks", min=1, help="How many tasks are done again.")] = 200,
+    max_disagreement: Annotated[
+        str, typer.Option("--max-disagreement", help="Changed decisions beyond the incumbent's own.")
+    ] = "5%",
+    max_noise: Annotated[
+        str, typer.Option("--max-noise", help="The incumbent's own, beyond which nothing can be told.")
+    ] = "50%",
+    compare: Annotated[
+        Compare, typer.Option("--compare", help="By what answers are compared.")
+    ] = Compare.EXACT,
+    answer: Annotated[
+        str,
+        typer.Option(
+            "--answer", metavar="PATH", help="What of an answer, such as label.", show_default="all of it"
+        ),
+    ] = "",
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", metavar="PATH", help="structured: what doesn't count.")
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0, max=1, help="text: from which similarity on.")
+    ] = THRESHOLD,
+    tools: Annotated[
+        Tools,
+        typer.Option(
+            "--tools", help="Whose calls belong to a decision: all tools not marked safe, all, none."
+        ),
+    ] = Tools.EFFECTS,
+    field: Annotated[
+        str, typer.Option("--input", metavar="FIELD", help="Where an input goes that is no object.")
+    ] = "input",
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, max=256, help="Answers awaited at once.")
+    ] = 4,
+    timeout: Annotated[
+        str, typer.Option("--timeout", help="How long an answer may take, such as 90s.")
+    ] = "60s",
+    seed: Annotated[str, typer.Option("--seed", help="Of the sample of tasks.")] = "replay",
+    listen: Listen = "127.0.0.1:8199",
+    journal: Annotated[
+        str,
+        typer.Option(
+            "--journal", metavar="FILE", help="What is done.", show_default="the report's name and .journal"
+        ),
+    ] = "",
+    summary_file: Annotated[
+        str,
+        typer.Option(
+            "--summary", metavar="FILE", help="Write verdict and numbers there, 4096 bytes at most."
+        ),
+    ] = "",
+    agent: Annotated[str, typer.Option("--agent", help="ledger: whose tasks.", show_default=False)] = "",
+    version: Annotated[
+        str, typer.Option("--recorded-version", help="Only tasks of this version.", show_default=False)
+    ] = "",
+    ledger: Ledger = "",
+    token_file: TokenFile = "",
+) -> None:
+    """Do recorded tasks again in both lanes, tools answered from the record, and judge what changed. Started again, it goes on."""
+    limits = Limits(
+        quantities.share(max_disagreement, "--max-disagreement"), quantities.share(max_noise, "--max-noise")
+    )
+    rule = Rule(compare, answer, tuple(ignore or ()), threshold, tools)
+    try:
+        asked = Asked(
+            MappingProxyType(
+                {Lane.CANDIDATE: url(candidate, "--candidate"), Lane.INCUMBENT: url(incumbent, "--incumbent")}
+            ),
+            address(listen),
+            field,
+            quantities.duration(timeout, "--timeout").total_seconds(),
+            Pace(concurrency),
+        )
+        for name in filter(None, (output, summary_file)):
+            check_writable(Path(name))
+        path = Path(journal or f"{output}.journal")
+        with Journal(path, {"candidate": candidate, "incumbent": incumbent, "seed": seed}) as kept:
+            plan = _plan(kept, tasks, seed, lambda: _records(source, agent, version, ledger, token_file))
+            if _interrupted(plan, asked, kept):
+                raise CommandError(
+                    f"interrupted after {len(kept.kept.done)} answers; the same command goes on from {path}",
+                    status=INTERRUPTED,
+                )
+            compared = comparisons(plan.tasks, kept.kept.done, rule)
+        found = summarised(compared, plan, rule, limits, asked=tasks, urls=asked.urls)
+        _keep(found, output, summary_file)
+    except (ReplayError, InputError) as error:
+        raise CommandError(str(error), status=INVALID) from error
+    tell(found, 20)
+    raise typer.Exit(STATUS[found.verdict])
+
+
+def _plan(kept: Journal, tasks: int, seed: str, records: Records) -> Plan:
+    """What the journal has chosen is enough, or more is chosen: a replay that goes on does the tasks that it began with."""
+    before = kept.kept.tasks
+    plan = chosen(records() if len(before) < tasks else (), tasks, seed=seed, before=before)
+    kept.choose(plan.tasks)
+    return plan
+
+
+def _records(source: str, agent: str, version: str, ledger: str, token_file: str) -> Iterator[TaskRecord]:
+    """The recorded tasks; ``version`` empty: of whichever version, ``agent`` empty: of the only one in the file."""
+    import httpx
+
+    from agentrollouts.replay.source import from_file, from_ledger
+
+    if source != LEDGER:
+        found = from_file(Path(source))
+        yield from (
+            record for record in found if version in ("", record.version) and agent in ("", record.agent)
+        )
+        return
+    if not agent:
+        raise ReplayError("--from ledger: expected --agent NAME, which says whose tasks")
+    headers = {"authorization": f"Bearer {_token(token_file)}"} if token_file else {}
+    with httpx.Client(headers=headers) as client:
+        yield from from_ledger(client, url(ledger, "--ledger"), agent=agent, version=version)
+
+
+def _token(file: str) -> str:
+    try:
+        return token_of(file)
+    except CommandError as error:
+        raise ReplayError(f"--token-file: {error}") from error
+
+
+def _keep(found: Report, output: str, summary_file: str) -> None:
+    put(Path(output), written(found).encode())
+    if summary_file:
+        put(Path(summary_file), summary(found))
+
+
+def _interrupted(plan: Plan, asked: Asked, journal: Journal) -> bool:
+    """Run until the end or an interruption; True after one. SIGTERM, as a Job's deadline sends it, is one, too."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        asyncio.run(_run(plan, asked, journal))
+    except KeyboardInterrupt:
+        return True
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return False
+
+
+async def _run(plan: Plan, asked: Asked, journal: Journal) -> None:
+    import httpx
+
+    from agentrollouts.replay.lane import Asking, LaneClient
+    from agentrollouts.replay.recordings import Recordings
+    from agentrollouts.replay.run import run
+
+    limits = httpx.Limits(max_connections=2 * asked.pace.concurrency)
+    asking = Asking(asked.timeout, asked.field)
+    async with AsyncExitStack() as stack:
+        recordings = stack.enter_context(Recordings(*asked.listen))
+        # The deadline is around each task; a proxy of this machine's environment is none between a replay and its lanes.
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(timeout=asked.timeout, limits=limits, trust_env=False)
+        )
+        clients = {
+            lane: LaneClient(client, recordings, lane, where, asking) for lane, where in asked.urls.items()
+        }
+        await run(plan, clients, journal, asked.pace, progress())
