@@ -50,12 +50,13 @@ test: fast integration lifecycle e2e ## Everything: lint, types, layers, unit to
 
 fast: lint type unit ## What needs no cluster, in a few minutes
 
-lint: setup ## Style and layers
+lint: setup ## Style, layers, and no model named in code
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports
 	@$(RUN) -m agentrollouts.api.crd --check
 	@$(RUN) charts/sync_crds.py --check
+	@$(RUN) -m agentrollouts.cli.app models lint operator agents bench charts hack --allow operator/agentrollouts/models/families.py
 
 type: setup ## Types
 	@.venv/bin/mypy

@@ -15,8 +15,17 @@ from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Decision
 from agentrollouts.core.evidence import Arm, Cell, Evidence, Unavailable
 from agentrollouts.core.gates import gate_state
-from agentrollouts.core.plan import CreateGate, PatchGateStatus, PatchRolloutStatus, Plan, SetRoute
+from agentrollouts.core.plan import (
+    CreateGate,
+    CreateJob,
+    DeleteJob,
+    PatchGateStatus,
+    PatchRolloutStatus,
+    Plan,
+    SetRoute,
+)
 from agentrollouts.core.planner import make_plan, settled
+from agentrollouts.core.proof_run import Running
 from agentrollouts.core.snapshot import (
     GateView,
     Identity,
@@ -113,6 +122,10 @@ def carry_out(s: Snapshot, plan: Plan, *, upto: int | None = None) -> Snapshot:
                 from agentrollouts.api.approvalgate import ApprovalGateStatus
 
                 s = replace(s, gate=GateView(name=name, spec=gate, status=ApprovalGateStatus()))
+            case CreateJob(manifest=job):
+                s = replace(s, jobs={job["metadata"]["name"]: Running(), **s.jobs})
+            case DeleteJob(name=name):
+                s = replace(s, jobs={job: run for job, run in s.jobs.items() if job != name})
             case PatchGateStatus(status=status):
                 assert s.gate is not None
                 s = replace(s, gate=replace(s.gate, status=status))

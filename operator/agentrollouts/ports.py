@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 from agentrollouts.api.advisor import AdvisorSpec
+from agentrollouts.api.bundle import BundleStatus
 from agentrollouts.api.notify import NoticeStatus, NotifierSpec
 from agentrollouts.core.asked import Row
 from agentrollouts.core.evidence import CounterQuery, Series, Unavailable
@@ -153,6 +154,45 @@ class Notifier(Protocol):
 
     async def close(self) -> None:
         """Let go of connections; nothing is sent any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The evidence of one rollback, and of which Rollout."""
+
+    namespace: str
+    rollout: str
+    uid: str
+    agent: str
+    facts: BundleStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The store has it, from this try or from an earlier one."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """It hasn't. ``final``: it never will have this one, and only a person can help."""
+
+    reason: str
+    retry_after: float | None = None
+    """Seconds the store asks to be left alone."""
+    final: bool = False
+
+
+class EvidenceStore(Protocol):
+    """Keeps the evidence of rollbacks, for ever. What isn't kept is a NotKept, never an exception."""
+
+    async def keep(self, bundle: Bundle) -> Kept | NotKept:
+        """One try, with the newest tasks that the candidate failed. The same bundle may come again, and is kept once.
+
+        May take for ever: whoever asks sets the limit.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections; nothing is kept any more."""
 
 
 class Clock(Protocol):

@@ -155,14 +155,18 @@ def test_filters_narrow_the_list(store: Store) -> None:
             record(3, outcome="refused"),
             record(4, outcome="failure"),
             record(5, outcome="failure", shadow=True),
+            record(6, outcome="failure", namespace="other"),
         ],
         now=BEGIN,
     )
     assert numbers(store, agent="billing") == [1]
     assert numbers(store, version="1.3.0") == [2]
-    assert numbers(store, outcome="failure") == [5, 4]
-    assert numbers(store, since=BEGIN + 3 * SECOND) == [5, 4, 3]
-    assert numbers(store, agent="support", failures=True) == [4]
+    assert numbers(store, outcome="failure") == [6, 5, 4]
+    assert numbers(store, since=BEGIN + 3 * SECOND) == [6, 5, 4, 3]
+    assert numbers(store, namespace="other") == [6]
+    assert numbers(store, namespace="shop", agent="support") == [5, 4, 3, 2]
+    assert numbers(store, namespace="shop", agent="support", failures=True) == [4]
+    assert numbers(store, namespace="other", agent="support", failures=True) == [6]
 
 
 def test_held_out_tasks_are_seen_by_nobody_who_may_not(database: Database) -> None:
@@ -206,8 +210,10 @@ def test_the_newest_of_each_agent_are_kept(
     monkeypatch.setattr(retention_module, "BATCH", 2)
     store.add([record(number) for number in range(9)], now=BEGIN)
     store.add([record(100 + number, agent="billing") for number in range(3)], now=BEGIN)
-    assert remove_old(database, Retention(age=NEVER, per_agent=4), now=BEGIN) == 5
-    assert numbers(store, agent="support") == [8, 7, 6, 5]
+    store.add([record(200 + number, namespace="other") for number in range(5)], now=BEGIN)
+    assert remove_old(database, Retention(age=NEVER, per_agent=4), now=BEGIN) == 6
+    assert numbers(store, namespace="shop", agent="support") == [8, 7, 6, 5]
+    assert numbers(store, namespace="other", agent="support") == [204, 203, 202, 201]
     assert numbers(store, agent="billing") == [102, 101, 100]
 
 
@@ -216,13 +222,20 @@ def test_the_newest_failures_are_kept_longer_up_to_their_own_number(
 ) -> None:
     monkeypatch.setattr(retention_module, "MOST_FAILURES", 3)
     outcomes = ["failure" if number < 5 else "success" for number in range(10)]
-    store.add([record(number, outcome=outcome) for number, outcome in enumerate(outcomes)], now=BEGIN)
-    assert remove_old(database, Retention(age=NEVER, per_agent=2), now=BEGIN) == 5
-    assert numbers(store) == [9, 8, 4, 3, 2]
+    for namespace, first in (("shop", 0), ("other", 100)):
+        store.add(
+            [
+                record(first + number, outcome=outcome, namespace=namespace)
+                for number, outcome in enumerate(outcomes)
+            ],
+            now=BEGIN,
+        )
+    assert remove_old(database, Retention(age=NEVER, per_agent=2), now=BEGIN) == 10
+    assert numbers(store) == [109, 108, 104, 103, 102, 9, 8, 4, 3, 2]
     assert (
-        remove_old(database, Retention(age=timedelta(hours=1), per_agent=2), now=BEGIN + 7200 * SECOND) == 2
+        remove_old(database, Retention(age=timedelta(hours=1), per_agent=2), now=BEGIN + 7200 * SECOND) == 4
     )
-    assert numbers(store) == [4, 3, 2]
+    assert numbers(store) == [104, 103, 102, 4, 3, 2]
 
 
 def test_evidence_is_kept_byte_for_byte_and_never_changes(store: Store) -> None:

@@ -24,7 +24,7 @@ from agentrollouts_kit.identity import Identity
 from agentrollouts_kit.records import MAX_RECORD_BYTES, MAX_TOOL_CALLS, Body, Draft, write
 from agentrollouts_kit.vocabulary import COHORTS, EVENTS, FEEDBACK, OUTCOMES
 
-IDENTITY = Identity("support", "1.2.0", "abababababab", "sha256:" + "ab" * 32)
+IDENTITY = Identity("support", "1.2.0", "abababababab", "sha256:" + "ab" * 32, "shop")
 LEAVES = (
     st.none()
     | st.booleans()
@@ -179,6 +179,7 @@ def test_what_is_told_of_a_task_arrives() -> None:
     draft.started, draft.finished = 1_767_225_600.0, 1_767_225_601.25
     assert read(write(draft, IDENTITY).line).model_dump(mode="json", by_alias=True) == {
         "id": draft.id,
+        "namespace": "shop",
         "agent": "support",
         "version": "1.2.0",
         "digest": "sha256:" + "ab" * 32,

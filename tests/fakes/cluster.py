@@ -18,7 +18,9 @@ RESOURCE = {
     "AgentRoute": "agentroutes",
     "Deployment": "deployments",
     "Pod": "pods",
+    "Job": "jobs",
     "Service": "services",
+    "ConfigMap": "configmaps",
 }
 ID = tuple[str, str, str]
 

@@ -34,6 +34,8 @@ class Model:
         )
     )
     """JSON; or bytes as they are."""
+    script: list[Any] = field(default_factory=list)
+    """Bodies that come first, one a request; afterwards it is ``body`` again."""
     headers: dict[str, str] = field(default_factory=dict)
     hangs: bool = False
     asked: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
@@ -64,7 +66,8 @@ def serving() -> Iterator[Model]:
             if model.hangs:
                 model.released.wait()
                 return
-            body = model.body if isinstance(model.body, bytes) else json.dumps(model.body).encode()
+            said = model.script.pop(0) if model.script else model.body
+            body = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(model.status)
             for name, value in {"content-type": "application/json", **model.headers}.items():
                 self.send_header(name, value)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agentrollouts.metrics.fake import FakeSource
+from agentrollouts.ports import EvidenceStore
 from agentrollouts.runtime.scheduler import Timing
 from agentrollouts.runtime.settings import LeaseSettings, RouterSettings, Settings
 from agentrollouts.runtime.wiring import Operator, Unshared
@@ -109,6 +110,7 @@ class Stage:
     settings: Settings = SETTINGS
     advisor: FakeAdvisor = field(default_factory=FakeAdvisor)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    evidence_store: EvidenceStore | None = None
     source: FakeSource = field(init=False)
     operator: Operator = field(init=False)
     _counts: dict[tuple[str, ...], float] = field(default_factory=dict)
@@ -126,6 +128,7 @@ class Stage:
             clock=self.clock,
             advisor=self.advisor,
             notifier=self.notifier,
+            evidence_store=self.evidence_store,
             timing=Timing(monotonic=self.clock.monotonic, sleep=self.clock.sleep),
         )
         self.operator.world.epoch = 1

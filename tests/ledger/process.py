@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +108,12 @@ class LedgerProcess:
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
             return json.loads(answer.read())
 
-    def post(self, path: str, items: Sequence[Any]) -> tuple[int, Any, Any]:
+    def post(
+        self, path: str, items: Sequence[Any], headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any, Any]:
         """Status, headers and answer of a JSON array."""
-        request = urllib.request.Request(self.url + path, json.dumps(items).encode(), method="POST")
+        body = json.dumps(items).encode()
+        request = urllib.request.Request(self.url + path, body, dict(headers or {}), method="POST")
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.headers, json.loads(answer.read())

@@ -16,6 +16,7 @@ def document(number: int, **fields: Any) -> dict[str, Any]:
     minute, second = divmod(number % 3600, 60)
     return {
         "id": f"{number:032x}",
+        "namespace": "shop",
         "agent": "support",
         "version": "1.2.0",
         "digest": "sha256:" + "ab" * 32,

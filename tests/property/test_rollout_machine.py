@@ -10,11 +10,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from agentrollouts.api.before_traffic import ProofSummary
 from agentrollouts.api.notify import Happening
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core.decision import Advance, Promote, Rollback, Start, Undo, Withdraw
 from agentrollouts.core.plan import SetRoute
 from agentrollouts.core.planner import settled
+from agentrollouts.core.proof_run import Broken, Finished, Running
+from agentrollouts.core.proofs import job_name
 from tests.builders import UNAVAILABLE, carry_out, evidence, look, snapshot, spec, version
 
 VERSIONS = {"1.0.0": "a", "2.0.0": "b", "2.1.0": "c"}
@@ -32,6 +35,10 @@ ANALYSES = (
 )
 
 
+ENTRIES = tuple(
+    {"name": name, "eval": {"dataset": {"configMap": "evals", "key": name}, "minimumScore": "80%"}}
+    for name in ("one", "two")
+)
 NOTIFY = ({"name": "all", "on": list(get_args(Happening)), "webhook": {"ref": "oncall"}},)
 
 
@@ -47,15 +54,18 @@ class RolloutMachine(RuleBasedStateMachine):
         analysis=st.sampled_from(ANALYSES),
         cool_down=st.sampled_from(["0s", "10m"]),
         notify=st.sampled_from([(), NOTIFY]),
+        entries=st.sampled_from([0, 1, 2]),
     )
-    def begin(self, *, strategy, above, author, quorum, mode, analysis, cool_down, notify):
+    def begin(self, *, strategy, above, author, quorum, mode, analysis, cool_down, notify, entries):
         self.fields = {
             "strategy": strategy,
             "approval": {"above": above, "quorum": quorum},
             "analysis": {"noEvidenceDeadline": "5m", "mode": mode, **analysis},
             "rollback": {"coolDown": cool_down},
             "notify": notify,
+            "beforeTraffic": ENTRIES[:entries],
         }
+        self.passed = set()
         self.quorum = quorum
         self.limit = min(self.bps(above), 5_000) if author == "Agent" else self.bps(above)
         versions = {v: version(v, letter, author=author) for v, letter in VERSIONS.items()}
@@ -80,6 +90,11 @@ class RolloutMachine(RuleBasedStateMachine):
 
     def pending(self):
         return {notice.id for notice in self.s.status.notices.pending} if self.s.status.notices else set()
+
+    def proven(self, candidate):
+        """Whether the Jobs of this very attempt and artifact said PASS for every entry; the world knows, not the operator."""
+        entries = self.s.spec.before_traffic
+        return all(job_name(self.s, entry, candidate) in self.passed for entry in entries)
 
     def share(self):
         route = self.s.route
@@ -130,6 +145,8 @@ class RolloutMachine(RuleBasedStateMachine):
             assert candidate.attempt not in self.dead, "a candidate that was taken out came back"
         if candidate and before.versions[candidate.version].workload.restarts > 2:
             assert isinstance(decision, (Rollback, Withdraw, Start, Undo)), decision
+        if wanted > share:
+            assert self.proven(candidate), "a share before all was proven"
         if wanted > share and (wanted > self.limit or wanted == FULL):
             assert len(self.approvers) >= self.quorum, (wanted, self.limit, self.approvers)
         tuning = before.spec.strategy.self_tuning
@@ -221,6 +238,25 @@ class RolloutMachine(RuleBasedStateMachine):
         """Everything that waits; an operator that restarts knows nothing of it."""
         self.s = replace(self.s, delivered=frozenset() if restarted else frozenset(self.pending()))
 
+    @precondition(lambda self: any(isinstance(run, Running) for run in self.s.jobs.values()))
+    @rule(word=st.sampled_from(["PASS", "PASS", "PASS", "PASS", "FAIL", "INVALID", "broken"]), data=st.data())
+    def a_job_ends(self, word, data):
+        names = sorted(name for name, run in self.s.jobs.items() if isinstance(run, Running))
+        name = data.draw(st.sampled_from(names))
+        if word == "PASS":
+            self.passed.add(name)
+        said = ProofSummary(verdict=word) if word != "broken" else None
+        run = Finished(said, self.s.now) if said else Broken("no word", self.s.now)
+        self.s = replace(self.s, jobs={**self.s.jobs, name: run})
+        self.tick()
+
+    @precondition(lambda self: bool(self.s.jobs))
+    @rule(data=st.data())
+    def a_job_is_deleted(self, data):
+        """By its time to live, or by somebody."""
+        gone = data.draw(st.sampled_from(sorted(self.s.jobs)))
+        self.s = replace(self.s, jobs={name: run for name, run in self.s.jobs.items() if name != gone})
+
     @rule()
     def the_metrics_are_away(self):
         self.s = replace(self.s, evidence=UNAVAILABLE)
@@ -263,6 +299,12 @@ class RolloutMachine(RuleBasedStateMachine):
         if self.s.spec.notify:
             ends = [e for e in self.s.status.history if e.outcome in ("RolledBack", "Aborted")]
             assert {f"u-1.{entry.attempt}.RolledBack" for entry in ends} <= self.told
+
+    @invariant()
+    def no_candidate_has_a_share_before_it_is_proven(self):
+        candidate = self.s.status.candidate
+        if candidate is not None and candidate.share:
+            assert self.proven(candidate)
 
     @invariant()
     def the_status_stays_small(self):

@@ -23,7 +23,9 @@ from agentrollouts_kit.default import (
 )
 from agentrollouts_kit.drain import DrainReport
 from agentrollouts_kit.identity import Identity
+from agentrollouts_kit.models import Model, model
 from agentrollouts_kit.propagation import propagate, propagate_async, propagation_headers
+from agentrollouts_kit.release import LoadedRelease, ReleaseError, ReleaseMismatchError, load_release
 from agentrollouts_kit.reporter import Reporter
 from agentrollouts_kit.settings import Settings
 from agentrollouts_kit.task import Task
@@ -33,8 +35,12 @@ from agentrollouts_kit.vocabulary import Outcome
 __all__ = [
     "DrainReport",
     "Identity",
+    "LoadedRelease",
+    "Model",
     "Outcome",
     "OutcomeMiddleware",
+    "ReleaseError",
+    "ReleaseMismatchError",
     "Reporter",
     "RequestContext",
     "Settings",
@@ -44,6 +50,8 @@ __all__ = [
     "current_task",
     "default_reporter",
     "feedback",
+    "load_release",
+    "model",
     "propagate",
     "propagate_async",
     "propagation_headers",

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 TIMEOUT_SECONDS: Final = 10.0
 _MAX_ANSWER_BYTES: Final = 1_048_576
 _TOO_MUCH: Final = (400, 413)
+_NOT_ALLOWED: Final = (401, 403)
 
 
 class Delivery(NamedTuple):
@@ -30,14 +31,19 @@ class LedgerDownError(Exception):
 
 
 def deliver(url: str, token_file: str, lines: Sequence[bytes]) -> Delivery:
-    """Post the records. LedgerDownError when none was taken and all may be posted again."""
-    status, body, retry = _post(url, _token(token_file), b"".join(line + b"\n" for line in lines))
+    """Post the records. LedgerDownError when none was taken and all may be posted again.
+
+    A token file that isn't there is none: the operator names it whether or not the pod was given one.
+    """
+    token = _token(token_file)
+    status, body, retry = _post(url, token, b"".join(line + b"\n" for line in lines))
     if status in _TOO_MUCH:
         return _in_parts(url, token_file, lines, body)
     answer = _read(body) if status == 202 else None
     if answer is None:
+        seen = f"expected the task ledger at {url} to answer 202, got {status}: {body[:200].decode(errors='replace')}"
         raise LedgerDownError(
-            f"expected the task ledger at {url} to answer 202, got {status}: {body[:200].decode(errors='replace')}",
+            f"{seen}; {_to_be_let_in(token_file, token)}" if status in _NOT_ALLOWED else seen,
             retry_seconds=float(retry) if retry.isdecimal() and len(retry) < 6 else 0.0,
         )
     refused = tuple(str(item.get("error", "")) for item in answer if isinstance(item, dict))
@@ -53,11 +59,25 @@ def _in_parts(url: str, token_file: str, lines: Sequence[bytes], body: bytes) ->
     return Delivery(first.posted + second.posted, first.refused + second.refused)
 
 
+def _to_be_let_in(token_file: str, token: str) -> str:
+    role = "a token of the ledger's role agent"
+    if token:
+        return f"give AGENT_LEDGER_TOKEN_FILE={token_file} {role}"
+    if token_file:
+        return (
+            f"AGENT_LEDGER_TOKEN_FILE={token_file} isn't there: make the Secret that is mounted there, "
+            f"with {role} in its entry agent"
+        )
+    return f"name a file with {role} in AGENT_LEDGER_TOKEN_FILE"
+
+
 def _token(token_file: str) -> str:
     if not token_file:
         return ""
     try:
         return Path(token_file).read_text().split()[0]
+    except FileNotFoundError:
+        return ""
     except (OSError, UnicodeError, IndexError) as error:
         raise LedgerDownError(
             f"AGENT_LEDGER_TOKEN_FILE={token_file} has no token that can be read"

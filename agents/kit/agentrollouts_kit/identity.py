@@ -19,6 +19,7 @@ _WHOLE = re.compile("sha256:[0-9a-f]{64}")
 class Identity:
     """The labels every series of one process carries; `digest` is the first 12 hex digits of the release digest.
 
+    `namespace` is where the agent runs: it is no label, since whoever scrapes knows it, but it belongs to the name in records.
     `release_digest` is the whole of it, as `sha256:` and 64 hex digits; empty where nobody told it.
     """
 
@@ -26,10 +27,11 @@ class Identity:
     version: str = "0.0.0-dev"
     digest: str = "unknown"
     release_digest: str = ""
+    namespace: str = "unknown"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Identity:
-        """Read AGENT_NAME, AGENT_VERSION and AGENT_RELEASE_DIGEST (`sha256:<hex>`)."""
+        """Read AGENT_NAMESPACE, AGENT_NAME, AGENT_VERSION and AGENT_RELEASE_DIGEST (`sha256:<hex>`)."""
         whole = env.get("AGENT_RELEASE_DIGEST", "")
         digest = whole.removeprefix("sha256:")
         return cls(
@@ -37,4 +39,5 @@ class Identity:
             version=env.get("AGENT_VERSION") or cls().version,
             digest=digest[:DIGEST_LABEL_LENGTH] or cls().digest,
             release_digest=whole if _WHOLE.fullmatch(whole) else "",
+            namespace=env.get("AGENT_NAMESPACE") or cls().namespace,
         )

@@ -179,6 +179,7 @@ def write(draft: Draft, identity: Identity) -> Written:
 def _document(draft: Draft, identity: Identity, bodies: Room) -> dict[str, Any]:
     return {
         "id": draft.id,
+        "namespace": identity.namespace,
         "agent": identity.agent,
         "version": identity.version,
         "digest": identity.release_digest,

@@ -27,6 +27,7 @@ from agentrollouts_kit.posting import FLUSH_SECONDS, Posting
 from agentrollouts_kit.posting_metrics import posting_families
 from agentrollouts_kit.problems import Problems
 from agentrollouts_kit.recording import Recording
+from agentrollouts_kit.release import release_families
 from agentrollouts_kit.scope import TaskScope
 from agentrollouts_kit.server import MetricsServer, Scrape
 from agentrollouts_kit.settings import Settings
@@ -206,6 +207,7 @@ class Reporter:
 
     def _families(self, cells: list[float]) -> Iterator[Metric]:
         yield from self._exposition.families(cells, problems=self.problems.total)
+        yield from release_families(self.identity)
         if self._posting.enabled:
             yield from posting_families(self.identity, self._posting.counts())
 

@@ -7,6 +7,7 @@ import sys
 
 import uvicorn
 
+from agentrollouts_kit import load_release
 from support_agent.agent import SupportAgent
 from support_agent.colleague import Colleague
 from support_agent.crashing import crash_now
@@ -27,7 +28,10 @@ def main() -> int:
         settings = Settings.from_env()
         if settings.crash.when == "start":
             crash_now("SUPPORT_CRASH=start")
-        agent = Colleague(settings.colleague) if settings.colleague else SupportAgent(settings)
+        release = load_release()
+        agent = (
+            Colleague(settings.colleague) if settings.colleague else SupportAgent(settings, release=release)
+        )
         app = reporting(Web(agent, settings).app())
     except ValueError as error:
         print(f"support-agent: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import Final
 from pydantic_ai import Agent, RunContext, UsageLimits
 from pydantic_ai.models import Model
 
+from agentrollouts_kit import LoadedRelease
 from support_agent.desk import Desk
 from support_agent.offline import OfflineModel
 from support_agent.questions import order_in
@@ -24,14 +25,16 @@ _TIMEOUT_SECONDS: Final = 60.0
 class SupportAgent:
     """Answers tasks; safe for concurrent use, since all state of a task is on its desk."""
 
-    def __init__(self, settings: Settings, *, model: Model | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, model: Model | None = None, release: LoadedRelease | None = None
+    ) -> None:
         self._settings = settings
         self._agent = Agent(
             model or build_model(settings),
             name="support",
             deps_type=Desk,
             output_type=Reply,
-            instructions=instructions_of(settings.profile.name),
+            instructions=settings.system_prompt or prompt_of(settings.profile.name, release),
             tools=TOOLS,
             retries=2,
         )
@@ -44,6 +47,11 @@ class SupportAgent:
         """
         result = await self._agent.run(desk.question, deps=desk, usage=desk.usage, usage_limits=_LIMITS)
         return result.output
+
+    async def try_prompt(self, desk: Desk, prompt: str) -> Reply:
+        """Do the desk's task under another prompt; otherwise like `work`."""
+        with self._agent.override(instructions=prompt):
+            return await self.work(desk)
 
     def cost_of(self, desk: Desk) -> float:
         """US dollars: the provider's own figure where it gives one, the list price of the tokens otherwise."""
@@ -72,6 +80,18 @@ def check_answer(ctx: RunContext[Desk], reply: Reply) -> Reply:
     return reply
 
 
+def prompt_of(profile: str, release: LoadedRelease | None) -> str:
+    """The profile's prompt, out of the release that is mounted, else out of this package. Raises ValueError if it isn't there."""
+    if release is None:
+        return instructions_of(profile)
+    name = f"prompts/{profile}.md"
+    if name not in release.prompts:
+        raise ValueError(
+            f"expected the prompt {name} in the release; it has {', '.join(release.prompts) or 'none'}"
+        )
+    return release.prompts[name]
+
+
 def instructions_of(profile: str) -> str:
     """The profile's prompt: the prompts part of the release."""
     return (files("support_agent") / "prompts" / f"{profile}.md").read_text()
@@ -80,7 +100,12 @@ def instructions_of(profile: str) -> str:
 def build_model(settings: Settings) -> Model:
     """The offline model, or a chat-completions endpoint as every OpenAI-compatible server offers it."""
     if settings.model == OFFLINE:
-        offline = OfflineModel(profile=settings.profile, version=settings.version, seed=settings.seed)
+        offline = OfflineModel(
+            profile=settings.profile,
+            version=settings.version,
+            seed=settings.seed,
+            prompt=instructions_of(settings.profile.name),
+        )
         return offline.as_model()
     # Imported here: 34 MB of memory and a second of start-up that most pods never need.
     from openai import AsyncOpenAI

@@ -22,7 +22,7 @@ from pydantic_ai import (
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from support_agent.chance import chance
-from support_agent.profiles import Profile
+from support_agent.profiles import Profile, wrong_percent_of
 from support_agent.questions import Intent, intent_of, order_in
 from support_agent.reply import STATUSES, TOPICS, Label
 from support_agent.wording import in_other_words
@@ -40,6 +40,8 @@ class OfflineModel:
     profile: Profile
     version: str
     seed: str
+    prompt: str = ""
+    """What the profile ships, whose errors are the profile's own."""
 
     def as_model(self) -> FunctionModel:
         """The form in which the agent loop takes it."""
@@ -50,7 +52,7 @@ class OfflineModel:
         prompt, returns = _prompt_of(messages), _returns_of(messages)
         spread = 0.5 + chance(self.seed, "latency", prompt, str(len(returns)))
         await asyncio.sleep(self.profile.latency_ms / 1000 / _CALLS * spread)
-        step = self._next(prompt, returns)
+        step = self._next(prompt, returns, wrong=self.errs(prompt, info.instructions or ""))
         if step.tool_name == _ANSWER:
             answer = step.args_as_dict()
             if self.rewords(prompt):
@@ -61,9 +63,11 @@ class OfflineModel:
             parts=[step, ToolCallPart("search_faq", {"question": _HOURS})] if detour else [step]
         )
 
-    def errs(self, prompt: str) -> bool:
-        """Whether this question gets a wrong answer from this version."""
-        return chance(self.seed, "wrong", self.version, prompt) * 100 < self.profile.wrong_percent
+    def errs(self, prompt: str, instructions: str = "") -> bool:
+        """Whether this question gets a wrong answer from this version, under its profile's prompt or another one."""
+        own = instructions.strip() in ("", self.prompt.strip())
+        percent = self.profile.wrong_percent if own else wrong_percent_of(instructions)
+        return chance(self.seed, "wrong", self.version, prompt) * 100 < percent
 
     def detours(self, prompt: str) -> bool:
         """Whether this version searches the FAQ before it answers this question about an order."""
@@ -73,8 +77,8 @@ class OfflineModel:
         """Whether this version answers this question in other words."""
         return chance(self.seed, "wording", self.version, prompt) * 100 < self.profile.reworded_percent
 
-    def _next(self, prompt: str, returns: Mapping[str, ToolReturnPart]) -> ToolCallPart:
-        intent, wrong = intent_of(prompt), self.errs(prompt)
+    def _next(self, prompt: str, returns: Mapping[str, ToolReturnPart], *, wrong: bool) -> ToolCallPart:
+        intent = intent_of(prompt)
         if wrong and intent in (Intent.FORBIDDEN, Intent.PERSON):
             return _status(prompt, returns, wrong=False)
         match intent:

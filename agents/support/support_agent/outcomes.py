@@ -57,6 +57,7 @@ def _fill(current: Task, desk: Desk, *, cost_usd: float) -> None:
     if desk.handed_over:
         current.intervention()
     if desk.verdict is not None:
+        current.record_expected({"label": desk.verdict.expected})
         _say(current, desk.verdict.outcome)
 
 

@@ -35,3 +35,11 @@ PROFILES: Final = {
         Profile(name="crashing", wrong_percent=3.0, crash="after:5"),
     )
 }
+
+
+def wrong_percent_of(prompt: str) -> float:
+    """Wrong answers of the offline model under a prompt that no profile ships: those of the profile with the same habits."""
+    words = " ".join(prompt.casefold().split())
+    if "look an order up" not in words:
+        return PROFILES["silently-worse"].wrong_percent
+    return PROFILES["better" if "again before you answer" in words else "good"].wrong_percent

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from agentrollouts_kit import model
+from agentrollouts_kit.models import models_file
 from support_agent.crashing import NO_CRASH, Crash
 from support_agent.profiles import PROFILES, Profile
 
 OFFLINE: Final = "offline"
+STEP: Final = "answer"
+"""The only step of this agent that asks a model."""
 UNRELEASED: Final = "0.0.0-dev"
 
 
@@ -18,9 +22,11 @@ UNRELEASED: Final = "0.0.0-dev"
 class Settings:
     """What a process is told about itself.
 
-    `model` is `offline` or `openai:<name>`; the endpoint and key of the latter come from OPENAI_BASE_URL and
-    OPENAI_API_KEY. `price_*` are US dollars for a million tokens before the profile's factor. `colleague` is the URL of
-    an agent that does the tasks instead; empty: this one does.
+    `model` is `offline` or `openai:<name>`: what the release says, unless SUPPORT_MODEL says otherwise. The endpoint and key of
+    the latter come from OPENAI_BASE_URL and OPENAI_API_KEY. `price_*` are US dollars for a million tokens before the profile's
+    factor. `colleague` is the URL of an agent that does the tasks instead; empty: this one does. `system_prompt` takes the place
+    of the profile's where there is one. `trial`: serve `/v1/trial`, which runs any prompt it is sent; for a process that has no
+    users.
     """
 
     profile: Profile
@@ -33,6 +39,8 @@ class Settings:
     price_output: float = 25.0
     crash: Crash = NO_CRASH
     colleague: str = ""
+    system_prompt: str = ""
+    trial: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -41,12 +49,14 @@ class Settings:
         return cls(
             profile=profile,
             version=env.get("AGENT_VERSION") or UNRELEASED,
-            model=_model(env.get("SUPPORT_MODEL") or OFFLINE),
+            model=_model(env),
             seed=env.get("SUPPORT_SEED", "shop"),
             port=int(_number(env, "SUPPORT_PORT", high=65535.0, default=8080.0)),
             price_input=_number(env, "SUPPORT_PRICE_INPUT_USD", high=10_000.0, default=5.0),
             price_output=_number(env, "SUPPORT_PRICE_OUTPUT_USD", high=10_000.0, default=25.0),
             colleague=_url(env.get("SUPPORT_COLLEAGUE_URL", "")),
+            system_prompt=env.get("SUPPORT_SYSTEM_PROMPT", "").strip(),
+            trial=_trial(env),
             crash=Crash.parse(env.get("SUPPORT_CRASH", profile.crash)),
         )
 
@@ -68,11 +78,33 @@ def _profile(env: Mapping[str, str]) -> Profile:
     )
 
 
-def _model(text: str) -> str:
+def _model(env: Mapping[str, str]) -> str:
+    text = env.get("SUPPORT_MODEL") or _released(env)
     provider, _, name = text.partition(":")
     if text != OFFLINE and not (provider == "openai" and name):
-        raise ValueError(f"SUPPORT_MODEL must be {OFFLINE!r} or 'openai:<model name>'; got {text!r}")
+        raise ValueError(
+            f"SUPPORT_MODEL, or the release, must say {OFFLINE!r} or 'openai:<model name>'; got {text!r}"
+        )
     return text
+
+
+def _released(env: Mapping[str, str]) -> str:
+    """The model of the release that is mounted; without one, the offline model."""
+    if models_file(env) is None:
+        return OFFLINE
+    used = model(STEP, env)
+    return OFFLINE if used.provider == OFFLINE else f"{used.provider}:{used.id}"
+
+
+def _trial(env: Mapping[str, str]) -> bool:
+    text = env.get("SUPPORT_TRIAL", "")
+    if text not in ("", "true", "false"):
+        raise ValueError(f"SUPPORT_TRIAL must be true or false; got {text!r}")
+    if text == "true" and env.get("SUPPORT_COLLEAGUE_URL"):
+        raise ValueError(
+            "SUPPORT_TRIAL can't be true beside SUPPORT_COLLEAGUE_URL: whoever does the tasks runs the prompts"
+        )
+    return text == "true"
 
 
 def _url(text: str) -> str:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from support_agent.agent import desk_for
+from support_agent.agent import SupportAgent, desk_for
 from support_agent.crashing import crash_later
 from support_agent.desk import Desk
 from support_agent.outcomes import reported
@@ -36,6 +36,15 @@ class TaskRequest(BaseModel):
     text: Annotated[str, Field(min_length=1, max_length=2000)]
     order: Annotated[str, Field(max_length=32)] = ""
     end_session: bool = False
+
+
+class TrialRequest(BaseModel):
+    """A task under a prompt that is on trial; `input` is the body of the task as its user sent it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    system_prompt: Annotated[str, Field(min_length=1, max_length=100_000)]
+    input: TaskRequest
 
 
 class Worker(Protocol):
@@ -63,6 +72,8 @@ class Web:
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
         ]
+        if self._settings.trial:
+            routes.append(Route("/v1/trial", self.trial, methods=["POST"]))
         return Starlette(routes=routes, lifespan=self._lifespan)
 
     async def tasks(self, request: Request) -> Response:
@@ -78,6 +89,20 @@ class Web:
             return self._json(await self._do(task))
         except AgentRunError as error:
             return self._json({"error": self._note(error)}, status=500)
+
+    async def trial(self, request: Request) -> Response:
+        """One task under the prompt that comes with it. Nobody counts it, and what it does goes with its desk."""
+        assert isinstance(self._agent, SupportAgent), "settings allow no trial elsewhere"
+        try:
+            asked = TrialRequest.model_validate_json(await request.body())
+        except ValidationError as error:
+            return self._json({"error": _explain(error)}, status=400)
+        desk = desk_for(asked.input.text, asked.input.order)
+        try:
+            reply = await self._agent.try_prompt(desk, asked.system_prompt)
+        except AgentRunError as error:
+            return self._json({"error": self._note(error)}, status=500)
+        return self._json(self._body(reply, desk))
 
     async def chat(self, socket: WebSocket) -> None:
         """Many tasks over one connection: each message is a task's body, each answer one message."""

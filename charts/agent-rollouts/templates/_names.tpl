@@ -40,3 +40,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- define "agent-rollouts.prometheusUrl" -}}
 {{- .Values.prometheus.url | default (printf "http://%s-prometheus.%s:9090" (include "agent-rollouts.fullname" .) .Release.Namespace) }}
 {{- end }}
+
+{{- /* One for each Rollout; a CronJob's name has 52 characters at most. Arguments: root, rollout. */}}
+{{- define "agent-rollouts.improverName" -}}
+{{- $which := printf "%s/%s" .rollout.namespace .rollout.name | sha256sum | trunc 8 -}}
+{{- printf "%s-improver-%s" (include "agent-rollouts.fullname" .root | trunc 34 | trimSuffix "-") $which }}
+{{- end }}

@@ -23,6 +23,12 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
+- apiGroups: [""]
+  resources: [configmaps] # signed statements about releases, found by their label
+  verbs: [list, watch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list, watch, create, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
@@ -65,4 +71,25 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
+{{- end }}
+
+{{- /* A sentinel tells of a drift. It reads nothing and moves nothing. */}}
+{{- define "agent-rollouts.sentinelRules" -}}
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}
+
+{{- /* Of one Rollout, and the versions beside it. What it may change of the Rollout is said by files/admission/improver.yaml. */}}
+{{- define "agent-rollouts.improverRules" -}}
+- apiGroups: [agentrollouts.io]
+  resources: [rollouts]
+  resourceNames: [{{ .name }}]
+  verbs: [get, patch]
+- apiGroups: [agentrollouts.io]
+  resources: [agentversions]
+  verbs: [list, create]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
 {{- end }}

@@ -22,8 +22,10 @@ class Image:
 
 IMAGES = (
     Image("operator", PurePosixPath("Dockerfile"), target="operator"),
+    Image("cli", PurePosixPath("Dockerfile"), target="cli"),
     Image("router", PurePosixPath("Dockerfile"), target="router"),
     Image("support-agent", PurePosixPath("agents/support/Dockerfile")),
+    Image("improver", PurePosixPath("agents/improver/Dockerfile")),
     Image("load", PurePosixPath("agents/load/Dockerfile")),
     Image("prometheus", PurePosixPath("hack/images/prometheus/Dockerfile")),
 )

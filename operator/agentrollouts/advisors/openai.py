@@ -1,4 +1,4 @@
-"""Opinions from any endpoint that speaks OpenAI's chat completions. The only file that knows the ``openai`` library.
+"""Opinions from any endpoint that speaks OpenAI's chat completions.
 
 It works with the library's versions 2 and 3, which bring different HTTP clients; so it uses neither's names.
 """
@@ -11,13 +11,12 @@ from typing import Any, Final, Literal
 import openai
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError
 from agentrollouts.advisors.endpoint import Endpoint, Target
 from agentrollouts.api.advisor import AdvisorSpec
 from agentrollouts.core.opinion import ASSUMED_TOKENS, NoOpinion, Opinion
 from agentrollouts.core.question import Question
 
-LARGEST: Final = 1 << 20
-"""Bytes of an answer that are read; an endpoint must not be able to fill the operator's memory."""
 MOST_TOKENS: Final = 2_000
 INSTRUCTIONS: Final = """\
 You advise a progressive delivery system for AI agents. A candidate version is about to get a larger share of the traffic; \
@@ -40,37 +39,12 @@ class AdvisorAnswer(BaseModel):
     evidence: list[str]
 
 
-class _TooLargeError(Exception):
-    """The body of an answer goes on and on."""
-
-
-class _Client(openai.DefaultAsyncHttpxClient):
-    """Reads a bounded body and follows no redirect: the endpoint is the one that was named, and no other."""
-
-    async def send(self, request: Any, *, stream: bool = False, **kwargs: Any) -> Any:  # noqa: ARG002 - the base class names it
-        """As the parent, with the body read already."""
-        kwargs["follow_redirects"] = False
-        response = await super().send(request, stream=True, **kwargs)
-        body = bytearray()
-        try:
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > LARGEST:
-                    raise _TooLargeError
-        finally:
-            await response.aclose()
-        kind = response.headers.get("content-type", "")
-        return type(response)(
-            response.status_code, headers={"content-type": kind}, content=bytes(body), request=request
-        )
-
-
 class OpenAIAdvisor:
     """Implements :class:`agentrollouts.ports.Advisor`. One connection pool for all endpoints."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._http = _Client()
+        self._http = BoundedClient()
 
     async def opinion(self, question: Question, *, spec: AdvisorSpec) -> Opinion | NoOpinion:
         """One request, never repeated."""
@@ -86,9 +60,9 @@ class OpenAIAdvisor:
         except openai.APIStatusError as error:
             # NB: the body is the endpoint's own and may hold anything; the number says enough.
             return NoOpinion("Unreachable", f"the endpoint answered with HTTP {error.status_code}")
-        except (openai.APIConnectionError, _TooLargeError) as error:
+        except (openai.APIConnectionError, TooLargeError) as error:
             # NB: some versions of the library wrap what its client raises, and some don't.
-            if isinstance(error, _TooLargeError) or isinstance(error.__cause__, _TooLargeError):
+            if isinstance(error, TooLargeError) or isinstance(error.__cause__, TooLargeError):
                 return NoOpinion("Nonsense", f"the answer is longer than {LARGEST} bytes", ASSUMED_TOKENS)
             return NoOpinion("Unreachable", "the endpoint can't be reached")
 

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from agentrollouts.api.base import Rule, SpecModel, StatusModel, rules
 from agentrollouts.api.conditions import Conditions
 from agentrollouts.api.podtemplate import POD_TEMPLATE
-from agentrollouts.api.scalars import AgentName, Digest, Name, Semver, ShareBps, Text
+from agentrollouts.api.scalars import AgentName, Digest, Name, Semver, ShareBps, Text, Usd
 
 Label = Annotated[str, Field(max_length=256)]
 
@@ -21,8 +21,19 @@ class Code(SpecModel):
     image: Label = Field(default="", description="The image's name, for people.")
 
 
+class ModelStep(SpecModel):
+    """The model of one step of an agent that uses several."""
+
+    step: Annotated[str, Field(min_length=1, max_length=63)] = Field(
+        description="The step, as the agent's code names it."
+    )
+    provider: Label = Field(default="", description="Who serves the model.")
+    name: Label = Field(default="", description="The model's name.")
+    snapshot: Label = Field(default="", description="The pinned snapshot of the model.")
+
+
 class Model(SpecModel):
-    """The language model: provider, name, pinned snapshot and parameters."""
+    """The language model: provider, name, pinned snapshot and parameters; or, where there are several, the one of each step."""
 
     digest: Digest = Field(description="Digest of the canonical JSON of this part.")
     provider: Label = Field(default="", description="Who serves the model.")
@@ -39,6 +50,9 @@ class Model(SpecModel):
     ] = Field(
         default_factory=dict,
         description="Sampling and budget parameters by name, each value written as a string.",
+    )
+    steps: Annotated[tuple[ModelStep, ...], Field(max_length=32)] = Field(
+        default=(), description="Which model each step uses, for an agent that uses several."
     )
 
 
@@ -94,6 +108,10 @@ class Lineage(SpecModel):
         description="Who wrote the change. A version written by an agent needs approval before it serves a majority.",
     )
     rationale: Text = Field(default="", description="Why this version should be better.")
+    cost_usd: Usd | None = Field(default=None, description="What writing it cost, in US dollars.")
+    evidence: Annotated[tuple[Label, ...], Field(max_length=16)] = Field(
+        default=(), description="What its author tried it on before proposing it, with the numbers."
+    )
 
 
 class AgentVersionSpec(SpecModel):

@@ -44,6 +44,15 @@ class CheckEvidence(SpecModel):
     reason: Text = Field(default="", description="Why, with the numbers.")
 
 
+class ProofEvidence(SpecModel):
+    """What the candidate proved before it got any traffic."""
+
+    name: Annotated[str, Field(max_length=63)] = Field(description="The entry's name in spec.beforeTraffic.")
+    kind: Annotated[str, Field(max_length=32)] = Field(description="The entry's kind.")
+    verdict: Annotated[str, Field(max_length=16)] = Field(description="What its Job said.")
+    message: Text = Field(default="", description="Why, with the numbers.")
+
+
 class ApprovalGateSpec(SpecModel):
     """Made by the operator, once per candidate and attempt; immutable. The annotations are the answer."""
 
@@ -80,6 +89,9 @@ class ApprovalGateSpec(SpecModel):
     )
     checks: Annotated[tuple[CheckEvidence, ...], Field(max_length=32)] = Field(
         default=(), description="The verdicts when the gate was made."
+    )
+    proofs: Annotated[tuple[ProofEvidence, ...], Field(max_length=8)] = Field(
+        default=(), description="What it proved before it got any traffic."
     )
 
 

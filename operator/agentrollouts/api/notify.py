@@ -36,6 +36,8 @@ WAITING = 8
 """Notices of one Rollout that may wait to be delivered."""
 TOLD = 16
 """Identities of notices that are remembered, of the present attempt."""
+CHANGES = 8
+"""Lines about what differs that a notice has room for."""
 SENTENCE = 1024
 """Characters of a notice's message."""
 
@@ -123,6 +125,9 @@ class NoticeStatus(StatusModel):
     message: Annotated[str, Field(max_length=SENTENCE)] = Field(default="", description="Why, in a sentence.")
     changed: Annotated[tuple[Line, ...], Field(max_length=PARTS)] | None = Field(
         default=None, description="The parts of the release that differ; absent where that isn't known."
+    )
+    changes: Annotated[tuple[Line, ...], Field(max_length=CHANGES)] = Field(
+        default=(), description="What differs in them, one line each; what lets the agent do more is first."
     )
     findings: Annotated[tuple[FindingStatus, ...], Field(max_length=FINDINGS)] = Field(
         default=(), description="The checks that don't pass and the breakers that tripped."

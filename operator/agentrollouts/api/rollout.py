@@ -10,10 +10,13 @@ from agentrollouts.api.advisor import AdvisorSpec
 from agentrollouts.api.agentroute import Sticky
 from agentrollouts.api.analysis import Analysis
 from agentrollouts.api.base import Rule, SpecModel, rules
+from agentrollouts.api.before_traffic import BeforeTraffic
 from agentrollouts.api.monitor import MonitorSpec
 from agentrollouts.api.notify import NotifierSpec
+from agentrollouts.api.proposals import ProposalsSpec
 from agentrollouts.api.scalars import AgentName, Duration, GroupName, HttpToken, Percent, Semver
 from agentrollouts.api.strategy import Strategy
+from agentrollouts.api.verification import ReleasePolicy
 
 
 class Assignment(SpecModel):
@@ -130,16 +133,22 @@ class RolloutSpec(SpecModel):
 
     agent: AgentName = Field(description="The logical name callers use; also the Rollout's name.")
     version: Semver = Field(description="The AgentVersion you want. Change it and a rollout begins.")
+    release: ReleasePolicy = Field(default_factory=ReleasePolicy)
     paused: bool = Field(default=False, description="Hold at the present share; rollbacks still happen.")
     assignment: Assignment = Field(default_factory=Assignment)
     control: Control = Field(default_factory=Control)
     router: RouterSpec = Field(default_factory=RouterSpec)
+    before_traffic: BeforeTraffic = Field(
+        default=(),
+        description="What a candidate must prove, one after the other, before it gets any traffic; with every strategy.",
+    )
     strategy: Strategy = Field(default_factory=Strategy)
     analysis: Analysis = Field(default_factory=Analysis)
     monitor: MonitorSpec = Field(default_factory=MonitorSpec)
     approval: Approval = Field(default_factory=Approval)
     advisor: AdvisorSpec | None = None
     rollback: RollbackPolicy = Field(default_factory=RollbackPolicy)
+    proposals: ProposalsSpec = Field(default_factory=ProposalsSpec)
     notify: Annotated[
         tuple[NotifierSpec, ...],
         Field(

@@ -9,6 +9,8 @@ from pydantic import Field
 from agentrollouts.api.advisor import AdviceStatus, AdvisorUsage
 from agentrollouts.api.approvalgate import ApprovalRecord
 from agentrollouts.api.base import StatusModel
+from agentrollouts.api.before_traffic import MOST, ProofStatus
+from agentrollouts.api.bundle import WAITING, BundleStatus
 from agentrollouts.api.conditions import Conditions
 from agentrollouts.api.findings import BreakerStatus, CheckLooksStatus, CheckStatus, LookStatus
 from agentrollouts.api.monitor import DriftStatus, ProfileStatus
@@ -64,6 +66,9 @@ class CandidateStatus(StatusModel):
         default=0, description="Its finished tasks when the step began."
     )
     first_share_at: Time | None = Field(default=None, description="When it got its first traffic.")
+    proofs: Annotated[tuple[ProofStatus, ...], Field(max_length=MOST)] = Field(
+        default=(), description="How the entries of spec.beforeTraffic stand that were begun."
+    )
     no_evidence_since: Time | None = Field(
         default=None, description="Since when there is no usable evidence about it."
     )
@@ -178,6 +183,9 @@ class RolloutStatus(StatusModel):
     attempts: Count = Field(default=0, description="Candidates started so far; numbers the gates.")
     advisor_usage: AdvisorUsage | None = None
     notices: NoticesStatus | None = None
+    bundles: Annotated[tuple[BundleStatus, ...], Field(max_length=WAITING)] = Field(
+        default=(), description="Evidence of rollbacks that the task ledger doesn't have yet, oldest first."
+    )
     settled: Time | None = Field(
         default=None, description="Moment of the last decision on the route that this status reports."
     )

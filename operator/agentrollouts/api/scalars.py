@@ -205,6 +205,8 @@ AgentName = Annotated[
         ),
     ),
 ]
+NamespaceName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)]
+"""A namespace of Kubernetes."""
 Semver = Annotated[
     str,
     Field(

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, JsonValue
 
 from agentrollouts.api.base import SpecModel
-from agentrollouts.api.scalars import AgentName, Semver, Time
+from agentrollouts.api.scalars import AgentName, NamespaceName, Semver, Time
 
 MOST_BYTES: Final = 262_144
 """The largest record, in bytes of its canonical JSON."""
@@ -50,13 +50,15 @@ class ToolCall(SpecModel):
 class TaskRecord(SpecModel):
     """One finished task.
 
-    ``id`` is made by the kit, so that a task that is posted twice is stored once. ``digest`` is that of the release, empty
+    ``id`` is made by the kit, so that a task that is posted twice is stored once. ``namespace`` belongs to the agent's name: two
+    agents of one name in two namespaces are two agents. ``digest`` is that of the release, empty
     where the agent wasn't told; ``session`` is the kit's digest of the session key, empty for a task without one.
     ``cost_dollars`` is a decimal number in a string; None: no cost was told. ``expected`` is the right answer where somebody
     knows it. ``shadow``: nobody waited for the answer as a user does.
     """
 
     id: TaskId
+    namespace: NamespaceName
     agent: AgentName
     version: Semver
     digest: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""

@@ -7,7 +7,21 @@ from pathlib import Path
 
 import typer
 
-from agentrollouts.cli import answer, diff, ledger, lint, plan, release, replay, show, simulate, status, steer
+from agentrollouts.cli import (
+    answer,
+    diff,
+    improve,
+    ledger,
+    lint,
+    models,
+    plan,
+    release,
+    replay,
+    show,
+    simulate,
+    status,
+    steer,
+)
 from agentrollouts.cli import eval as evals
 from agentrollouts.cli.errors import CommandError
 
@@ -37,11 +51,13 @@ for name, command in (
     ("diff", diff.diff_command),
     ("evidence", ledger.evidence_command),
     ("tasks", ledger.tasks_command),
+    ("improve", improve.improve_command),
 ):
     app.command(name)(command)
 app.add_typer(release.release, name="release")
 app.add_typer(evals.app, name="eval")
 app.add_typer(replay.app, name="replay")
+app.add_typer(models.app, name="models")
 
 
 _TARGETING = ("-n", "--namespace", "--context", "--kubeconfig")

@@ -60,6 +60,11 @@ def registry(reference: Reference, *, plain_http: bool) -> Registry:
     return Registry(reference, credentials=credentials_for(reference.host), plain_http=plain_http)
 
 
+def as_yaml(value: dict[str, Any]) -> str:
+    """A manifest as it is printed."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
+
+
 def objects(path: Path) -> list[dict[str, Any]]:
     """The Kubernetes objects in a YAML file."""
     try:

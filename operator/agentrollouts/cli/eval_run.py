@@ -28,6 +28,7 @@ from agentrollouts.evals.errors import InputError
 from agentrollouts.evals.files import check_writable, put, text_of
 from agentrollouts.evals.results import written
 from agentrollouts.evals.run import Pace, in_order, run
+from agentrollouts.evals.scorers import scorers_named
 from agentrollouts.evals.target import FunctionTarget, Target, function_named, is_url
 
 INTERRUPTED = 130
@@ -51,6 +52,10 @@ def run_command(
     timeout: Annotated[
         str, typer.Option("--timeout", help="How long an answer may take, such as 90s.")
     ] = "60s",
+    scorer: Annotated[
+        list[str] | None,
+        typer.Option("--scorer", metavar="MODULE:CLASS", help="A scorer of your own; may be repeated."),
+    ] = None,
     agent: Agent = "",
     version: Version = "",
     artifact_digest: ArtifactDigest = "",
@@ -59,7 +64,11 @@ def run_command(
     pace = Pace(repeat, concurrency, quantities.duration(timeout, "--timeout").total_seconds())
     try:
         told = about(agent, version, artifact_digest)
-        tasks = load(text_of(Path(dataset)), yaml=Path(dataset).suffix.lower() in _YAML)
+        tasks = load(
+            text_of(Path(dataset)),
+            yaml=Path(dataset).suffix.lower() in _YAML,
+            scorers=scorers_named(scorer or ()),
+        )
         check_writable(Path(output))
         done: list[Attempt] = []
         partial = _interrupted(tasks, target, answer, pace, done)

@@ -41,7 +41,7 @@ def evidence_command(
     kubeconfig: options.Kubeconfig = "",
 ) -> None:
     """Print the evidence of a rollback as JSON: samples, decision, difference of the artifacts, offending tasks."""
-    where = namespace or asyncio.run(_namespace(Target(kubeconfig, context)))
+    where = _chosen(namespace, context, kubeconfig)
     place = f"/v1/evidence/{where}/{agent}"
     if not attempt:
         attempts = _get(ledger, token_file, place)["attempts"]
@@ -55,15 +55,25 @@ def evidence_command(
 
 def tasks_command(
     agent: options.Agent,
+    *,
     failures: Annotated[bool, typer.Option("--failures", help="Only what users met as failures.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many, the newest first.")] = 20,
     ledger: Ledger = "",
     token_file: TokenFile = "",
+    namespace: options.Namespace = "",
+    context: options.Context = "",
+    kubeconfig: options.Kubeconfig = "",
 ) -> None:
     """Print an agent's newest tasks, each as a line of JSON."""
     kind = "failures" if failures else "tasks"
-    for task in _get(ledger, token_file, f"/v1/{kind}", agent=agent, limit=limit)["tasks"]:
+    where = _chosen(namespace, context, kubeconfig)
+    for task in _get(ledger, token_file, f"/v1/{kind}", namespace=where, agent=agent, limit=limit)["tasks"]:
         typer.echo(json.dumps(task, ensure_ascii=False))
+
+
+def _chosen(namespace: str, context: str, kubeconfig: str) -> str:
+    """The namespace that was named, else that of the kubeconfig's context."""
+    return namespace or asyncio.run(_namespace(Target(kubeconfig, context)))
 
 
 async def _namespace(target: Target) -> str:

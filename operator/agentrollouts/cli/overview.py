@@ -24,6 +24,7 @@ from agentrollouts.cli.words import (
     drifting,
     percent,
     phase,
+    proof,
     span,
     time_of,
     verdict,
@@ -61,7 +62,8 @@ def overview(scene: Scene) -> RenderableType:
     parts: list[RenderableType] = [_heading(scene, status)]
     if status.shares:
         parts.append(_arms(scene, status))
-    parts += [*_candidate(scene, status), *_checks(status), *_breakers(status)]
+    parts += [*_candidate(scene, status), *_proofs(scene, status)]
+    parts += [*_checks(status), *_breakers(status)]
     parts += [*_behavior(scene, status)]
     parts += [*_gate(scene), *_past(scene, status)]
     return Group(*parts)
@@ -138,6 +140,26 @@ def _step(scene: Scene, candidate: CandidateStatus) -> Iterator[str]:
     )
 
 
+def _proofs(scene: Scene, status: RolloutStatus) -> Iterator[RenderableType]:
+    """The entries of spec.beforeTraffic, those not begun yet included."""
+    known = {item.name: item for item in status.candidate.proofs} if status.candidate else {}
+    entries = scene.rollout["spec"].get("beforeTraffic") or ()
+    if status.candidate is None:
+        return
+    rows = []
+    for entry in entries:
+        item = known.get(entry["name"])
+        if item is None:
+            rows.append((Text("· waits", "dim"), entry["name"], ""))
+            continue
+        reason = item.message
+        if item.verdict == "PENDING" and item.started_at is not None:
+            going = f"Job {item.job}, for {span(scene.now - item.started_at)}"
+            reason = f"{going}: {reason}" if reason else going
+        rows.append((proof(item.verdict), item.name, reason))
+    yield from _findings("before traffic", rows)
+
+
 def _checks(status: RolloutStatus) -> Iterator[RenderableType]:
     yield from _findings(
         "checks", [(verdict(item.verdict), item.name, item.reason) for item in status.checks]
@@ -209,6 +231,10 @@ def _evidence(gate: Object) -> Iterator[RenderableType]:
         yield Text(f"  why: {spec['rationale']}")
     for change in spec.get("changes") or ():
         yield Text(f"  {change}", "dim")
+    for item in spec.get("proofs") or ():
+        yield Text(
+            f"  before traffic: {item['kind']} {item['name']} {item['verdict']}: {item.get('message', '')}"
+        )
     rows = spec.get("evidence") or ()
     if not rows:
         return

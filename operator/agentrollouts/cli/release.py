@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
 from pydantic import ValidationError
 
 from agentrollouts.api.agentversion import Release
-from agentrollouts.cli.artifacts import PlainHttp, What, as_sentences, find, find_package, objects, registry
+from agentrollouts.cli.artifacts import (
+    PlainHttp,
+    What,
+    as_sentences,
+    as_yaml,
+    find,
+    find_package,
+    objects,
+    registry,
+)
 from agentrollouts.cli.diff import diff_command
 from agentrollouts.cli.errors import CommandError
 from agentrollouts.cli.sign import Claimed, ClaimName, check_signature, sign_command
@@ -49,7 +57,7 @@ def build_command(
         artifact, package = find_package(str(directory))
         if layout is not None:
             write_layout(layout, package, name=artifact.version)
-    typer.echo(_yaml(agent_version(artifact)), nl=False)
+    typer.echo(as_yaml(agent_version(artifact)), nl=False)
     typer.echo(artifact.digest, err=True)
 
 
@@ -126,7 +134,7 @@ def pull_command(reference: Ref, layout: Layout, *, plain_http: PlainHttp = Fals
 def configmap_command(what: What, *, plain_http: PlainHttp = False) -> None:
     """Print the release as one immutable ConfigMap, for clusters without a registry: `kubectl create -f -`."""
     with as_sentences():
-        typer.echo(_yaml(configmap_of(find(what, plain_http=plain_http))), nl=False)
+        typer.echo(as_yaml(configmap_of(find(what, plain_http=plain_http))), nl=False)
 
 
 for _name, _command in (
@@ -155,7 +163,3 @@ def _expected(against: str, plain_http: bool) -> dict[str, str]:
         return parts_of(Release.model_validate((versions[0].get("spec") or {}).get("release")))
     except ValidationError as error:
         raise CommandError(f"{against}: spec.release isn't one: run `agentrollout lint {against}`") from error
-
-
-def _yaml(value: dict[str, Any]) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)

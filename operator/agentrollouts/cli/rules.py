@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from agentrollouts.api.before_traffic import PROOF_KINDS
 from agentrollouts.api.breakers import BREAKER_KINDS
 from agentrollouts.api.checks import CHECK_KINDS
 from agentrollouts.api.notify import NOTIFIER_KINDS
@@ -95,6 +96,13 @@ RULES: Mapping[str, Rule] = {
     f"give exactly one kind of notifier: {', '.join(NOTIFIER_KINDS)}": (
         lambda it: _given(it, *NOTIFIER_KINDS) == 1
     ),
+    f"give exactly one kind of proof: {', '.join(PROOF_KINDS)}": lambda it: _given(it, *PROOF_KINDS) == 1,
+    "write a timeout of more than 0s and at most 24h": (
+        lambda it: "timeout" not in it or 0 < parse_duration(it["timeout"]).total_seconds() <= 86_400
+    ),
+    "give either stable: true or configMap and key": (
+        lambda it: bool(it.get("stable")) == ("configMap" not in it) == ("key" not in it)
+    ),
     "tolerance must be at most maxDrop": lambda it: _both(it, "tolerance", "maxDrop"),
     "tolerance must be at most maxIncrease": lambda it: _both(it, "tolerance", "maxIncrease"),
     "tolerance must be at most maxChange": lambda it: _both(it, "tolerance", "maxChange"),
@@ -118,6 +126,9 @@ RULES: Mapping[str, Rule] = {
     ),
     "write at least 1m": lambda it: parse_duration(it).total_seconds() >= 60,
     "write a window from 10m to 168h": lambda it: 600 <= parse_duration(it).total_seconds() <= 604_800,
+    "each claim in require needs a key that may vouch for it, or no version could ever start": lambda it: all(
+        any(not key.get("claims") or claim in key["claims"] for key in it["keys"]) for claim in it["require"]
+    ),
     "give atLeast and outOf together, or neither": lambda it: _given(it, "atLeast", "outOf") != 1,
     "atLeast must be at most outOf, or it would never be reached": (
         lambda it: _given(it, "atLeast", "outOf") < 2 or it["atLeast"] <= it["outOf"]

@@ -68,6 +68,19 @@ class Session:
         """The agent's AgentVersions."""
         return await self._list("AgentVersion", self.namespace, fieldSelector=f"spec.agent={agent}")
 
+    async def version(self, name: str) -> Object:
+        """The AgentVersion of that name."""
+        found = await self._get("AgentVersion", name)
+        if found is None:
+            raise CommandError(
+                f"expected a release or an AgentVersion; there is no {name} here, and none in namespace {self.namespace}"
+            )
+        return found
+
+    async def configmap(self, name: str) -> Object | None:
+        """The ConfigMap of that name, if there is one."""
+        return await self._get("ConfigMap", name, api="v1")
+
     async def rollouts(self, *, everywhere: bool = False) -> Sequence[Object]:
         """The Rollouts of the namespace, or of all."""
         return await self._list("Rollout", "" if everywhere else self.namespace)
@@ -98,14 +111,14 @@ class Session:
             return f"there is {', '.join(sorted(names))}"
         return "there is none at all; name another namespace with -n, or look everywhere with `agentrollout list -A`"
 
-    async def _get(self, kind: str, name: str) -> Object | None:
+    async def _get(self, kind: str, name: str, *, api: str = API) -> Object | None:
         from agentrollouts.kube.connection import Request
 
         try:
-            found = await self._connection.find(Request("GET", self._path(kind, name)))
+            found = await self._connection.find(Request("GET", self._path(kind, name, api)))
         except FAILURES as error:
             raise error_about(error) from error
-        return found and {"apiVersion": API, "kind": kind, **found}
+        return found and {"apiVersion": api, "kind": kind, **found}
 
     async def _list(self, kind: str, namespace: str, **query: str) -> Sequence[Object]:
         from agentrollouts.kube.resources import collection_path
@@ -130,10 +143,10 @@ class Session:
         except FAILURES as error:
             raise error_about(error) from error
 
-    def _path(self, kind: str, name: str) -> str:
+    def _path(self, kind: str, name: str, api: str = API) -> str:
         from agentrollouts.kube.resources import object_path
 
-        return object_path(API, kind, namespace=self.namespace, name=name)
+        return object_path(api, kind, namespace=self.namespace, name=name)
 
 
 @asynccontextmanager

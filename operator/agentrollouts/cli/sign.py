@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from agentrollouts.cli.artifacts import PlainHttp, What, as_sentences, find_package, registry
+from agentrollouts.cli.artifacts import PlainHttp, What, as_sentences, as_yaml, find_package, registry
 from agentrollouts.cli.errors import CommandError
 from agentrollouts.release.artifact import Artifact
 from agentrollouts.release.attestation import Attestation, SignatureError, check, sign, statement
 from agentrollouts.release.canonical import CanonicalError, read_json
 from agentrollouts.release.package import package_of
 from agentrollouts.release.reference import parse_reference
+from agentrollouts.release.statement_map import statement_map
 
 
 class ClaimName(StrEnum):
@@ -49,6 +50,13 @@ def sign_command(
             "--attach", metavar="REFERENCE", help="Keep it in the registry, beside the release there."
         ),
     ] = "",
+    configmap: Annotated[
+        bool,
+        typer.Option(
+            "--configmap",
+            help="Print it as an immutable ConfigMap, where the operator finds it without a registry.",
+        ),
+    ] = False,
     plain_http: PlainHttp = False,
 ) -> None:
     """Print a signed statement about a release: in-toto in a DSSE envelope, made offline with a key of yours."""
@@ -63,6 +71,9 @@ def sign_command(
                 from agentrollouts.release.referrers import attach
 
                 attach(remote, package, envelope)
+        if configmap:
+            typer.echo(as_yaml(statement_map(artifact.agent, artifact, claim.value, envelope)), nl=False)
+            return
     typer.echo(envelope.decode())
 
 

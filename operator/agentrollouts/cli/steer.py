@@ -49,7 +49,7 @@ def abort_command(
 def retry_command(
     agent: Agent, *, namespace: Namespace = "", context: Context = "", kubeconfig: Kubeconfig = ""
 ) -> None:
-    """Try a version again that was taken out."""
+    """Try a version again that was taken out, or came to no verdict before traffic."""
     _ask(agent, retrying, Target(kubeconfig, context, namespace))
 
 
@@ -104,8 +104,10 @@ def aborting(
 
 
 def retrying(rollout: Object, status: RolloutStatus, now: datetime) -> tuple[Mapping[str, str | None], str]:
-    """Only what was taken out, and is still wanted, can be tried again."""
-    wanted = rollout["spec"]["version"]
+    """Only what was taken out and is still wanted, or waits without a verdict, can be tried again."""
+    wanted, candidate = rollout["spec"]["version"], status.candidate
+    if candidate is not None and any(proof.verdict == "INVALID" for proof in candidate.proofs):
+        return {"retry": format_time(now)}, f"{candidate.version} is proven anew before it gets any traffic"
     if status.rejected is None or status.rejected.version != wanted:
         raise CommandError(f"nothing to retry: {wanted}, the version the Rollout asks for, was not taken out")
     return {"retry": format_time(now)}, f"{wanted} starts again from its first share"

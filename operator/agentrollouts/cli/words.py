@@ -25,6 +25,12 @@ VERDICTS = {
     "FAIL": ("✖", "red"),
     "INCONCLUSIVE": ("…", "dim"),
 }
+PROOFS = {
+    "PENDING": ("▶ runs", "cyan"),
+    "PASS": ("✔ PASS", "green"),
+    "FAIL": ("✖ FAIL", "red"),
+    "INVALID": ("! no verdict", "yellow"),
+}
 BREAKERS = {"Armed": ("✔", "green"), "Tripped": ("✖", "red"), "Inconclusive": ("…", "dim")}
 DRIFTING = {
     "True": ("! drifted", "yellow"),
@@ -46,6 +52,11 @@ def verdict(name: str) -> Text:
     """A verdict with its sign."""
     sign, style = VERDICTS.get(name, ("·", ""))
     return Text(f"{sign} {name}", style)
+
+
+def proof(verdict: str) -> Text:
+    """How an entry of spec.beforeTraffic stands, with its sign."""
+    return Text(*PROOFS.get(verdict, (f"· {verdict}", "")))
 
 
 def breaker(state: str) -> Text:

@@ -13,7 +13,7 @@ from agentrollouts.api.advisor import EVIDENCE, AdviceOutcome, AdviceStatus, Adv
 from agentrollouts.api.scalars import FULL, format_duration, format_percent
 from agentrollouts.core.decision import Advance, Decision, Hold, Pause, Promote, Rollback
 from agentrollouts.core.opinion import Answer, NoOpinion, Opinion, Subject
-from agentrollouts.core.question import plain
+from agentrollouts.core.plain import plain
 from agentrollouts.core.snapshot import Snapshot
 
 UNDECIDED = "AdvisorUndecided"

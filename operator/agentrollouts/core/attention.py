@@ -23,7 +23,9 @@ ATTENTION = 1 / 3
 def requeue_after(snapshot: Snapshot, results: tuple[CheckResult, ...], status: RolloutStatus) -> timedelta:
     """When to look again without an event, at a rollout that has ``status`` now."""
     if status.candidate is not None:
-        interval = snapshot.spec.analysis.interval
+        interval, before = snapshot.spec.analysis.interval, snapshot.status.candidate
+        if before is not None and before.proofs != status.candidate.proofs:
+            return min(interval, CLOSELY)
         return min(interval, CLOSELY) if _toward_failure(snapshot, results) >= ATTENTION else interval
     moments = [status.previous.warm_until] if status.previous else []
     if status.rejected:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agentrollouts.api.rollout_status import StableStatus
-from agentrollouts.core import rails, tuning
+from agentrollouts.core import proofs, rails, tuning
 from agentrollouts.core.again import barred, cooling
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import (
@@ -27,7 +27,8 @@ from agentrollouts.core.decision import (
 )
 from agentrollouts.core.gates import GateState
 from agentrollouts.core.progress import progress
-from agentrollouts.core.snapshot import Snapshot, asked
+from agentrollouts.core.snapshot import Snapshot, VersionView, asked
+from agentrollouts.core.verification import UNVERIFIED, missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,17 @@ def _first_version(case: Case) -> Decision | None:
         return _not_found(s)
     if wanted.problem:
         return Hold("VersionUnusable", wanted.problem, stalled=True)
+    if (unsigned := _unverified(s, wanted)) is not None:
+        return unsigned
+    pods = wanted.workload
+    if pods is not None and pods.loaded.mismatch:
+        return Hold(
+            "DigestMismatch",
+            f"{wanted.version} was promised as {wanted.digest}; {pods.loaded.mismatch}",
+            stalled=True,
+        )
     if not wanted.ready:
-        trouble = wanted.workload.trouble if wanted.workload else ""
+        trouble = pods.trouble if pods else ""
         return Hold(
             "WaitingForFirstVersion", f"{wanted.version} is not ready yet{f': {trouble}' if trouble else ''}"
         )
@@ -107,6 +117,17 @@ def _manual_problem(s: Snapshot, shares: tuple[tuple[str, int], ...]) -> tuple[s
             )
         if view.problem:
             return "VersionUnusable", view.problem
+        unsigned = _unverified(s, view)
+        if unsigned is not None:
+            return unsigned.reason, unsigned.message
+        if share and not proofs.may_serve(s, version):
+            return (
+                "ShareNeedsProof",
+                (
+                    f"{version} hasn't passed spec.beforeTraffic, which a manual strategy can't run;"
+                    " use spec.version with steps first, or take beforeTraffic out"
+                ),
+            )
         serving = s.status.stable is None or s.status.stable.version == version
         if not serving and share > rails.limit(s, view):
             return (
@@ -144,7 +165,7 @@ def _other_version(case: Case) -> Decision | None:
         return None
     if s.spec.version == stable.version:
         return Withdraw("NoLongerWanted", f"spec.version is {stable.version} again, which is stable")
-    if s.wanted is None or s.wanted.problem:
+    if s.wanted is None or s.wanted.problem or _unverified(s, s.wanted):
         return None
     retried = asked(s.requests.retry, s.status.handled.retry)
     waits = None if retried else barred(s, s.wanted) or cooling(s, s.wanted.version)
@@ -169,6 +190,10 @@ def _tuning_rollback(case: Case) -> Decision | None:
     return tuning.rollback(case.snapshot) if case.snapshot.status.candidate else None
 
 
+def _prove_again(case: Case) -> Decision | None:
+    return proofs.again(case.snapshot)
+
+
 def _paused(case: Case) -> Decision | None:
     s, candidate = case.snapshot, case.snapshot.status.candidate
     if candidate is None:
@@ -188,7 +213,17 @@ def _missing_version(case: Case) -> Decision | None:
     s = case.snapshot
     if s.wanted is None:
         return _not_found(s)
-    return Hold("VersionUnusable", s.wanted.problem, stalled=True) if s.wanted.problem else None
+    if s.wanted.problem:
+        return Hold("VersionUnusable", s.wanted.problem, stalled=True)
+    return _unverified(s, s.wanted)
+
+
+def _unverified(s: Snapshot, view: VersionView) -> Hold | None:
+    """A version nobody vouches for isn't started, and doesn't grow. The one that serves goes on: a demand stops nothing."""
+    if s.status.stable is not None and s.status.stable.version == view.version:
+        return None
+    lacking = missing(s.spec.release.verify, view.vouched, view.version)
+    return Hold(UNVERIFIED, lacking, stalled=True) if lacking else None
 
 
 def _progress(case: Case) -> Decision | None:
@@ -233,6 +268,7 @@ RULES: tuple[Rule, ...] = (
     _other_version,
     _rails,
     _tuning_rollback,
+    _prove_again,
     _paused,
     _missing_version,
     _progress,

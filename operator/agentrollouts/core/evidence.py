@@ -70,6 +70,10 @@ class Arm(NamedTuple):
 Totals = Mapping[Cell, float]
 
 
+PAST_THE_ROUTER = "none"
+"""Cohort of calls that came to a version's own Service, such as those of an evaluation: they count for no rollout."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unavailable:
     """Evidence that couldn't be had, and why. It is a value: it means Hold, never a pass and never a rollback."""
@@ -111,14 +115,16 @@ class Evidence:
         recent: bool = False,
         window: timedelta | None = None,
     ) -> Totals:
-        """One version's sums over the given cohorts (all by default); empty over a window that wasn't measured."""
+        """One version's sums over the given cohorts (by default all that the router made); empty over a window that wasn't measured."""
         wanted = None if cohorts is None else frozenset(cohorts)
         source = self.recent if recent else self.total
         if window is not None:
             source = self.within.get(window, {})
         pooled: dict[Cell, float] = {}
         for arm, totals in source.items():
-            if arm.version == version and (wanted is None or arm.cohort in wanted):
+            if arm.version == version and (
+                arm.cohort != PAST_THE_ROUTER if wanted is None else arm.cohort in wanted
+            ):
                 for cell, amount in totals.items():
                     pooled[cell] = pooled.get(cell, 0.0) + amount
         return MappingProxyType(pooled)

@@ -9,8 +9,10 @@ from agentrollouts.api.approvalgate import (
     CheckEvidence,
     CohortEvidence,
     GatePhase,
+    ProofEvidence,
 )
 from agentrollouts.api.scalars import format_percent
+from agentrollouts.core.changes import lines
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import condition
 from agentrollouts.core.counters import CALLS, COST, DURATIONS, TASKS
@@ -19,6 +21,9 @@ from agentrollouts.core.evidence import Totals, Unavailable, sum_of
 from agentrollouts.core.gates import GateState, Lapsed, NoGate, Opened, Refused, Waiting, requesters
 from agentrollouts.core.plan import Action, CreateGate, Emit, PatchGateStatus
 from agentrollouts.core.snapshot import Snapshot
+
+CHANGES = 64
+"""Lines about what differs that a gate has room for."""
 
 
 def gate_name(agent: str, version: str, attempt: int) -> str:
@@ -112,12 +117,16 @@ def _create(snapshot: Snapshot, results: tuple[CheckResult, ...], share: int) ->
             "separation_of_duties": snapshot.spec.approval.separation_of_duties,
             "quorum": snapshot.spec.approval.quorum,
             "expires_at": snapshot.now + snapshot.spec.approval.ttl,
-            "rationale": lineage.rationale if lineage else "",
-            "changes": changes(snapshot),
+            "rationale": "\n".join((lineage.rationale, *lineage.evidence))[:4096] if lineage else "",
+            "changes": differing(snapshot),
             "evidence": cohorts(snapshot),
             "checks": tuple(
                 CheckEvidence(name=r.name, verdict=r.verdict.value, reason=r.reason[:4000])
                 for r in results[:32]
+            ),
+            "proofs": tuple(
+                ProofEvidence(name=p.name, kind=p.kind, verdict=p.verdict, message=p.message)
+                for p in candidate.proofs
             ),
         }
     )
@@ -134,6 +143,14 @@ def changes(snapshot: Snapshot) -> tuple[str, ...]:
         for part in sorted({*new.parts, *old.parts})
         if new.parts.get(part) != old.parts.get(part)
     )
+
+
+def differing(snapshot: Snapshot) -> tuple[str, ...]:
+    """What differs, as far as the two AgentVersions say it; by digest alone where one of them isn't there to ask."""
+    new, old = snapshot.candidate, snapshot.stable
+    if new is None or old is None or new.release is None or old.release is None:
+        return changes(snapshot)
+    return lines(old.release, new.release, CHANGES)
 
 
 def cohorts(snapshot: Snapshot) -> tuple[CohortEvidence, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from agentrollouts.api.agentversion import AgentVersionSpec
 from agentrollouts.api.scalars import short_digest
 from agentrollouts.core.routing import service_name
+from agentrollouts.core.task_ledger import TaskLedger, posting, with_token
 
 MANAGED_BY = {"app.kubernetes.io/managed-by": "agent-rollouts"}
 AGENT, VERSION, DIGEST = (f"agentrollouts.io/{word}" for word in ("agent", "version", "digest"))
@@ -93,11 +94,13 @@ def selector(spec: AgentVersionSpec) -> dict[str, str]:
     return {AGENT: spec.agent, VERSION: spec.version}
 
 
-def deployment(of: Named, spec: AgentVersionSpec, *, digest: str, replicas: int) -> dict[str, Any]:
+def deployment(
+    of: Named, spec: AgentVersionSpec, *, digest: str, replicas: int, ledger: TaskLedger | None = None
+) -> dict[str, Any]:
     """The Deployment of a version with a template. The number of pods doesn't count for its fingerprint."""
     assert spec.template is not None
     labels = version_labels(spec, digest)
-    template = pod_template(spec, digest=digest, namespace=of.namespace)
+    template = pod_template(spec, digest=digest, namespace=of.namespace, ledger=ledger)
     manifest = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -120,25 +123,28 @@ def deployment(of: Named, spec: AgentVersionSpec, *, digest: str, replicas: int)
     return marked | {"spec": marked["spec"] | {"replicas": replicas}}
 
 
-def pod_template(spec: AgentVersionSpec, *, digest: str, namespace: str) -> dict[str, Any]:
-    """The user's template with identity, state volume and a readiness probe where there is none.
+def pod_template(
+    spec: AgentVersionSpec, *, digest: str, namespace: str, ledger: TaskLedger | None = None
+) -> dict[str, Any]:
+    """The user's template with identity, state volume, a readiness probe where there is none, and the way to the ledger.
 
     Identity wins over environment variables of the same name in the template: a wrong version would be counted for the
     wrong release. Everything else of the user's stays as it is.
     """
     assert spec.template is not None
     meta, pod = spec.template.get("metadata") or {}, spec.template["spec"]
+    containers = [_container(item, spec, digest, namespace) for item in pod["containers"]]
     volumes = [v for v in pod.get("volumes") or () if v.get("name") != STATE_VOLUME]
+    volumes.append({"name": STATE_VOLUME, "emptyDir": {}})
+    if ledger is not None:
+        containers = [posting(item, ledger) for item in containers]
+        volumes = with_token(volumes, ledger)
     result = {
         "metadata": {
             "labels": (meta.get("labels") or {}) | version_labels(spec, digest),
             "annotations": (meta.get("annotations") or {}) | {ARTIFACT: digest},
         },
-        "spec": pod
-        | {
-            "containers": [_container(item, spec, digest, namespace) for item in pod["containers"]],
-            "volumes": [*volumes, {"name": STATE_VOLUME, "emptyDir": {}}],
-        },
+        "spec": pod | {"containers": containers, "volumes": volumes},
     }
     result["metadata"]["annotations"] = result["metadata"]["annotations"] | {TEMPLATE: fingerprint(result)}
     return result
@@ -177,6 +183,7 @@ def _identity(spec: AgentVersionSpec, digest: str, namespace: str) -> list[dict[
         {"name": "AGENT_NAME", "value": spec.agent},
         {"name": "AGENT_VERSION", "value": spec.version},
         {"name": "AGENT_RELEASE_DIGEST", "value": digest},
+        {"name": "AGENT_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
         {"name": "AGENT_STATE_DIR", "value": STATE_DIR},
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         {"name": "OTEL_SERVICE_NAME", "value": spec.agent},

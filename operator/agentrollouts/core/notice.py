@@ -12,15 +12,16 @@ from datetime import datetime
 from types import MappingProxyType
 
 from agentrollouts.api.agentroute import Intent
-from agentrollouts.api.notify import FINDINGS, PARTS, SENTENCE, FindingStatus, Happening
+from agentrollouts.api.notify import CHANGES, FINDINGS, PARTS, SENTENCE, FindingStatus, Happening
 from agentrollouts.api.notify import NoticeStatus as Notice
 from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus, StableStatus
 from agentrollouts.api.scalars import FULL
 from agentrollouts.core.breakers import run_breakers
+from agentrollouts.core.changes import lines
 from agentrollouts.core.checks import CheckResult, Verdict
 from agentrollouts.core.decision import AwaitApproval, Decision, Hold, Pause
 from agentrollouts.core.evidence import Unavailable
-from agentrollouts.core.question import plain
+from agentrollouts.core.plain import plain
 from agentrollouts.core.snapshot import Snapshot, VersionView
 
 LINE = 256
@@ -188,6 +189,9 @@ def _surroundings(
     old = _view(snapshot, subject.get("stable"), subject.get("stable_digest"))
     return {
         "changed": _changed(new, old),
+        "changes": lines(old.release, new.release, CHANGES)
+        if new and old and new.release and old.release
+        else (),
         "findings": _findings(snapshot, results),
         "rationale": plain(new.lineage.rationale, LINE) if new else "",
     }

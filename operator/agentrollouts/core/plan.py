@@ -54,6 +54,20 @@ class PatchGateStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateJob:
+    """Make a Job. One of that name may be there already: the operator that made it died before it saw it."""
+
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Delete a Job and its pods: nobody waits for its verdict any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
     """Server-side apply of an object the operator owns. ``owner``: whose deletion deletes it."""
 
@@ -69,7 +83,17 @@ class Emit:
     type: Literal["Normal", "Warning"] = "Normal"
 
 
-Action = SetRoute | PatchRolloutStatus | PatchVersionStatus | CreateGate | PatchGateStatus | Apply | Emit
+Action = (
+    SetRoute
+    | PatchRolloutStatus
+    | PatchVersionStatus
+    | CreateGate
+    | PatchGateStatus
+    | CreateJob
+    | DeleteJob
+    | Apply
+    | Emit
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from agentrollouts.api.agentroute import AgentRouteSpec, Intent
 from agentrollouts.api.approvalgate import ApprovalRecord
 from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.api.scalars import FULL
-from agentrollouts.core import rails
+from agentrollouts.core import proofs, rails
 from agentrollouts.core.attention import requeue_after
+from agentrollouts.core.bundles import pushed_out, with_bundle
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import (
     Advance,
@@ -27,6 +28,7 @@ from agentrollouts.core.gates import GateState, Opened, gate_state
 from agentrollouts.core.monitor.watch import watched
 from agentrollouts.core.notices import caught_up, given_up, with_notices
 from agentrollouts.core.plan import Action, Emit, PatchRolloutStatus, Plan, SetRoute
+from agentrollouts.core.proof_plan import after_proofs, next_job
 from agentrollouts.core.reporting import goes_on, report, with_fresh_numbers, with_trial
 from agentrollouts.core.routing import intent_of, same_traffic, wanted_route
 from agentrollouts.core.settle import settle, with_intent
@@ -42,7 +44,8 @@ def settled(snapshot: Snapshot) -> Snapshot:
     if status is snapshot.status:
         return snapshot
     assert route is not None and route.intent is not None
-    return replace(snapshot, status=caught_up(snapshot, route.intent, status), unreported=True)
+    status = with_bundle(snapshot, route.intent, (), caught_up(snapshot, route.intent, status))
+    return replace(snapshot, status=status, unreported=True)
 
 
 def make_plan(
@@ -60,6 +63,7 @@ def make_plan(
     route, route_actions = _route(after, intent, decision)
     status, turns = watched(snapshot, report(snapshot, moved, results, decision, route))
     status = with_notices(snapshot, intent, decision, results, status)
+    status = with_bundle(snapshot, intent, results, status)
     late = snapshot.unreported and bool(route_actions) and not is_urgent(decision)
     writes = status != snapshot.status or snapshot.unreported
     reported = with_trial(snapshot, with_fresh_numbers(status, results) if writes else status, writes=writes)
@@ -68,11 +72,14 @@ def make_plan(
         actions=(
             *((PatchRolloutStatus(snapshot.status),) if late else ()),
             *route_actions,
+            *next_job(snapshot, decision),
             *(() if told else (PatchRolloutStatus(reported),)),
             *gate_actions(snapshot, results, gate, decision),
+            *after_proofs(snapshot, reported),
             *_events(snapshot, decision, route_actions),
             *turns,
             *given_up(snapshot, status),
+            *pushed_out(snapshot, status),
         ),
         requeue_after=requeue_after(snapshot, results, reported),
         status=reported,
@@ -91,6 +98,11 @@ def check_rails(snapshot: Snapshot, gate: GateState, decision: Decision) -> None
         raise ForbiddenShareError(
             f"{share} basis points for {snapshot.spec.agent} without an open gate ({gate})"
         )
+    if share > present and not proofs.is_proven(snapshot):
+        raise ForbiddenShareError(f"{share} basis points for {snapshot.spec.agent} before all is proven")
+    for version, by_hand in decision.shares if isinstance(decision, SetManually) else ():
+        if by_hand and not proofs.may_serve(snapshot, version):
+            raise ForbiddenShareError(f"{by_hand} basis points by hand for {version} before all is proven")
 
 
 def _moved(snapshot: Snapshot, intent: Intent | None, gate: GateState) -> RolloutStatus:

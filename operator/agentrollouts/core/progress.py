@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from agentrollouts.api.rollout_status import CandidateStatus
 from agentrollouts.api.scalars import FULL, format_duration, format_percent
-from agentrollouts.core import quality_gate, rails, tuning
+from agentrollouts.core import proofs, quality_gate, rails, tuning
 from agentrollouts.core.analysis import sample_metric
 from agentrollouts.core.checks import CheckResult, Verdict
 from agentrollouts.core.counters import SESSIONS
@@ -39,6 +39,7 @@ def progress(snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateSta
     assert candidate is not None
     held = (
         _not_ready(snapshot, candidate)
+        or proofs.hold(snapshot)
         or _no_evidence(snapshot)
         or _split(snapshot)
         or _unfinished(snapshot, candidate, results)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from typing import NamedTuple
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.gate_plan import changes, cohorts
 from agentrollouts.core.opinion import Subject
+from agentrollouts.core.plain import plain
 from agentrollouts.core.progress import tasks
 from agentrollouts.core.snapshot import Snapshot
 
@@ -112,14 +112,6 @@ def ask(snapshot: Snapshot, results: tuple[CheckResult, ...], subject: Subject) 
         author=view.lineage.author if view else "",
         rationale=plain(view.lineage.rationale, RATIONALE) if view else "",
     )
-
-
-def plain(text: str, most: int) -> str:
-    """One line of at most ``most`` printable characters: no control, format, surrogate or private-use ones."""
-    # NB: format characters include those that turn the direction of writing, and tags that nobody sees.
-    kept = (c for c in text[: 4 * most] if c.isspace() or unicodedata.category(c)[0] != "C")
-    line = " ".join("".join(kept).split())
-    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def encode(value: Json) -> str:

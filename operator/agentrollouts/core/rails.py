@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from agentrollouts.core import breakers, own_failures, quality_gate
+from agentrollouts.core import breakers, own_failures, proofs, quality_gate
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decision import Rollback
 from agentrollouts.core.gates import GateState, Lapsed, Opened, Refused, limit_without_approval
@@ -31,7 +31,9 @@ def rollback(snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateSta
         return None
     return (
         _identity(snapshot)
+        or _loaded(snapshot)
         or _pods(snapshot)
+        or proofs.rollback(snapshot)
         or breakers.rollback(snapshot)
         or _verdicts(snapshot, results)
         or own_failures.rollback(snapshot, results)
@@ -52,6 +54,15 @@ def _identity(snapshot: Snapshot) -> Rollback | None:
     return None
 
 
+def _loaded(snapshot: Snapshot) -> Rollback | None:
+    """Before anything else about its pods, for it is why they aren't ready."""
+    view = snapshot.candidate
+    mismatch = view.workload.loaded.mismatch if view and view.workload else ""
+    if view is None or not mismatch:
+        return None
+    return Rollback("DigestMismatch", f"{view.version} was promised as {view.digest}; {mismatch}")
+
+
 def _pods(snapshot: Snapshot) -> Rollback | None:
     candidate, view = snapshot.status.candidate, snapshot.candidate
     pods = view.workload if view else None
@@ -63,7 +74,11 @@ def _pods(snapshot: Snapshot) -> Rollback | None:
             f"a container of {candidate.version} restarted {pods.restarts} times{_why(pods.trouble)}",
         )
     ready = view is not None and view.ready
-    waited = snapshot.now - candidate.started_at
+    began = candidate.started_at
+    if candidate.proofs:
+        # It was ready once, or nothing would have been begun.
+        began = (pods.unready_since if pods else None) or snapshot.now
+    waited = snapshot.now - began
     if not ready and candidate.share == 0 and waited >= policy.ready_deadline:
         trouble = pods.trouble if pods else ""
         return Rollback(

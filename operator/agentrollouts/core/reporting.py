@@ -10,8 +10,9 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from agentrollouts.api.agentroute import AgentRouteSpec
+from agentrollouts.api.before_traffic import ProofStatus
 from agentrollouts.api.rollout_status import CandidateStatus, DecisionStatus, HandledStatus, RolloutStatus
-from agentrollouts.core import advice, own_failures
+from agentrollouts.core import advice, own_failures, proofs
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.conditions import conditions_of, phase_of
 from agentrollouts.core.decision import Complete, Decision, Hold, Pause
@@ -21,6 +22,7 @@ from agentrollouts.core.quality_gate import looks_of
 from agentrollouts.core.settle import shares
 from agentrollouts.core.snapshot import Requests, Snapshot
 from agentrollouts.core.trials import recorded
+from agentrollouts.core.verification import UNVERIFIED
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -37,11 +39,13 @@ def report(
     candidate = moved.candidate
     if candidate is not None:
         candidate = _updated(
-            candidate, _waiting(candidate, decision, now) | _of_this_try(snapshot, candidate, results)
+            candidate,
+            _waiting(candidate, decision, now) | _of_this_try(snapshot, candidate, results, decision),
         )
     phase = phase_of(decision, has_stable=moved.stable is not None, has_candidate=candidate is not None)
     checks = checks_status(before.checks, results) if results else moved.checks
-    shown = _decision(before, decision, now, turned=bool(results) and checks != before.checks)
+    turned = bool(results) and checks != before.checks
+    shown = _decision(before, decision, now, turned=turned or _proofs(before.candidate) != _proofs(candidate))
     same = shown is before.decision and before.observed_generation == snapshot.identity.generation
     stable = snapshot.versions.get(moved.stable.version) if moved.stable else None
     spoken = decision
@@ -74,6 +78,10 @@ def report(
     )
 
 
+def _proofs(candidate: CandidateStatus | None) -> tuple[ProofStatus, ...]:
+    return candidate.proofs if candidate is not None else ()
+
+
 def _updated(model: Model, fields: Mapping[str, object]) -> Model:
     """The model with these fields; the same object when all of them are so already, as in almost every look."""
     if all(getattr(model, name) == value for name, value in fields.items()):
@@ -93,7 +101,8 @@ def _decision(
     """A hold that goes on keeps its sentence, unless a verdict ``turned``: then it may be about other checks."""
     old = before.decision
     if old is not None and goes_on(old, decision):
-        holds = isinstance(decision, Hold) and not turned
+        # NB: what is still to be vouched for is no number that moved: it gets shorter, statement by statement.
+        holds = isinstance(decision, Hold) and not turned and decision.reason != UNVERIFIED
         steady = holds or isinstance(decision, (Pause, Complete)) or old.message == decision.message
         return old if steady else old.model_copy(update={"message": decision.message})
     action = type(decision).__name__
@@ -137,14 +146,15 @@ def _waiting(candidate: CandidateStatus, decision: Decision, now: datetime) -> d
 
 
 def _of_this_try(
-    snapshot: Snapshot, candidate: CandidateStatus, results: tuple[CheckResult, ...]
+    snapshot: Snapshot, candidate: CandidateStatus, results: tuple[CheckResult, ...], decision: Decision
 ) -> dict[str, object]:
-    """The advisor's opinion and the looks that add up stay with the try they are about."""
+    """What was proven, the advisor's opinion and the looks that add up stay with the try they are about."""
     before = snapshot.status.candidate
     if before is None or before.attempt != candidate.attempt:
         return {}
     return {
         "advice": advice.recorded(snapshot),
+        "proofs": proofs.recorded(snapshot, decision),
         "looks": looks_of(snapshot, results),
         "check_looks": own_failures.looks_of(snapshot, results),
     }

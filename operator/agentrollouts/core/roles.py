@@ -43,13 +43,15 @@ class Standing:
 
     role: Role
     until: datetime | None = None
+    withheld: bool = False
+    """Whether no pod may start whatever the role, because nobody vouches for the version."""
 
     @property
     def runs(self) -> bool | None:
         """Whether it should have all its pods; None to leave them as they are."""
         if self.role is Role.UNKNOWN:
             return None
-        return self.role is not Role.UNUSED
+        return self.role is not Role.UNUSED and not self.withheld
 
 
 def standing(version: str, digest: str, rollout: RolloutFacts | None, now: datetime) -> Standing:

@@ -7,12 +7,33 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentrollouts.api.agentroute import AgentRouteSpec
-from agentrollouts.api.agentversion import Lineage
+from agentrollouts.api.agentversion import Lineage, Release
 from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.evidence import Evidence, Unavailable
 from agentrollouts.core.opinion import Answer
+from agentrollouts.core.proof_run import ProofRun
+from agentrollouts.core.verification import Statements
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a version's pods say they loaded. A pod that says nothing counts on neither side."""
+
+    same: bool = False
+    """Whether a pod loaded the artifact it was promised."""
+    other: tuple[tuple[str, str], ...] = ()
+    """The pods that loaded another one, each with its digest, by name."""
+
+    @property
+    def mismatch(self) -> str:
+        """The first that differs, in a sentence; empty where none does."""
+        if not self.other:
+            return ""
+        pod, digest = self.other[0]
+        more = f", and {len(self.other) - 1} more pods differ" if len(self.other) > 1 else ""
+        return f"pod {pod} loaded {digest}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +50,7 @@ class Workload:
     """Why pods don't start, in the kubelet's words; empty when nothing is wrong."""
     unready_since: datetime | None = None
     """When the last ready pod was lost, if none is ready."""
+    loaded: Loaded = field(default_factory=Loaded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +65,10 @@ class VersionView:
     lineage: Lineage = field(default_factory=Lineage)
     parts: Mapping[str, str] = field(default_factory=dict)
     """Part name to digest, for the diff a gate shows."""
+    release: Release | None = None
+    """What its AgentVersion says of the five parts."""
+    vouched: Statements = ()
+    """What signed statements about it hold, as far as the Rollout's keys say."""
     owned: bool = True
     """Whether the operator scales its pods; false where the user gave a deploymentRef."""
     problem: str = ""
@@ -116,6 +142,10 @@ class Surroundings:
     """Whether the API server vouches for approvers' names."""
     require_policy: bool = True
     router_namespace: str = "agent-rollouts"
+    ledger: bool = False
+    """Whether there is a task ledger to keep the evidence of rollbacks."""
+    job_image: str = ""
+    """The image of Jobs that name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +163,8 @@ class Snapshot:
     gate: GateView | None = None
     """The gate of the present candidate and attempt."""
     requests: Requests = field(default_factory=Requests)
+    jobs: Mapping[str, ProofRun] = field(default_factory=dict)
+    """By name, the Jobs of this Rollout that prove or proved something, whichever candidate's."""
     answer: Answer | None = None
     """The advisor's newest answer to this operator; ``status`` may hold it already, or an older one."""
     behavior: Evidence | Unavailable | None = None
@@ -141,6 +173,8 @@ class Snapshot:
     """Whether ``status`` holds a decision of the route's that was never written into the Rollout's own."""
     delivered: frozenset[str] = frozenset()
     """Notices that every notifier has got or has been given up for; ``status`` may have them pending still."""
+    kept: frozenset[int] = frozenset()
+    """Attempts whose evidence the ledger has, or has refused for good; ``status`` may have it pending still."""
     surroundings: Surroundings = field(default_factory=Surroundings)
 
     @property

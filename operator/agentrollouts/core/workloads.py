@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from agentrollouts.api.agentversion import AgentVersionSpec, AgentVersionStatus
 from agentrollouts.api.conditions import Condition
 from agentrollouts.core.conditions import condition
+from agentrollouts.core.loaded import LOADED, MISMATCH, loaded_condition
 from agentrollouts.core.manifests import (
     Named,
     deployment,
@@ -23,6 +24,8 @@ from agentrollouts.core.plan import Action, Apply, Emit, PatchVersionStatus, Pla
 from agentrollouts.core.roles import Role, RolloutFacts, Standing, phase_of, seen_in, standing
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.snapshot import Workload
+from agentrollouts.core.task_ledger import TaskLedger
+from agentrollouts.core.verification import UNVERIFIED, Statements, is_accepted, missing
 
 IDLE = timedelta(minutes=5)
 
@@ -58,6 +61,12 @@ class VersionCase:
     workload: Workload | None = None
     problem: str = ""
     """Why the version can't be used, if it can't."""
+    ledger: TaskLedger | None = None
+    """Where its pods post finished tasks, if there is a place."""
+    vouched: Statements = ()
+    """What signed statements about it hold."""
+    forbidden: str = ""
+    """Why its pods may not even be made, if they may not."""
 
 
 def digest_conflict(spec: AgentVersionSpec, digest: str, rollout: RolloutFacts | None) -> str:
@@ -100,13 +109,18 @@ def problem_of(spec: AgentVersionSpec, found: DeploymentFacts | None, named: Nam
 def plan_version(case: VersionCase) -> Plan:
     """Everything one tick of an AgentVersion does."""
     found = standing(case.spec.version, case.digest, case.rollout, case.now)
-    problem = problem_of(case.spec, case.deployment, case.named) or case.problem
+    problem = problem_of(case.spec, case.deployment, case.named) or case.forbidden or case.problem
     unusable = bool(problem_of(case.spec, case.deployment, case.named)) and case.spec.deployment_ref is None
-    actions: list[Action] = [] if unusable else [*_deployment(case, found), *_service(case, found)]
-    status = _status(case, found, problem)
+    unsigned = withheld(case, found)
+    if unsigned:
+        found = replace(found, withheld=True)
+    actions: list[Action] = (
+        [] if unusable or case.forbidden else [*_deployment(case, found), *_service(case, found)]
+    )
+    status = _status(case, found, problem, unsigned)
     if _worth_telling(case, found, status):
         actions.append(PatchVersionStatus(status))
-        actions.extend(_events(case, problem))
+        actions.extend(_events(case, problem, unsigned))
     wait = found.until - case.now if found.until is not None else IDLE
     return Plan(tuple(actions), requeue_after=min(max(wait, timedelta(seconds=1)), IDLE))
 
@@ -126,6 +140,19 @@ def _worth_telling(case: VersionCase, found: Standing, status: AgentVersionStatu
 
 def _use(status: AgentVersionStatus) -> tuple[object, ...]:
     return status.observed_generation, status.artifact_digest, status.phase, status.share
+
+
+def withheld(case: VersionCase, found: Standing) -> str:
+    """Why no pod of the version may start, because nobody vouches for it; empty where it may. Pods with traffic stay."""
+    rollout, version = case.rollout, case.spec.version
+    if rollout is None or not found.runs or is_accepted(rollout.status, version, case.digest):
+        return ""
+    arms = rollout.route.arms if rollout.route is not None else ()
+    if case.deployment is not None and any(arm.version == version and arm.share for arm in arms):
+        return ""
+    if found.role is Role.DRAINING:
+        return ""
+    return missing(rollout.spec.release.verify, case.vouched, version)
 
 
 def wanted_replicas(case: VersionCase, found: Standing) -> int | None:
@@ -150,7 +177,7 @@ def _deployment(case: VersionCase, found: Standing) -> tuple[Action, ...]:
 
 
 def _manifest(case: VersionCase, replicas: int) -> dict[str, Any]:
-    return deployment(case.named, case.spec, digest=case.digest, replicas=replicas)
+    return deployment(case.named, case.spec, digest=case.digest, replicas=replicas, ledger=case.ledger)
 
 
 def _service(case: VersionCase, found: Standing) -> tuple[Action, ...]:
@@ -165,7 +192,7 @@ def _service(case: VersionCase, found: Standing) -> tuple[Action, ...]:
     return () if case.service == shape_of(manifest["spec"]) else (Apply(manifest),)
 
 
-def _status(case: VersionCase, found: Standing, problem: str) -> AgentVersionStatus:
+def _status(case: VersionCase, found: Standing, problem: str, unsigned: str) -> AgentVersionStatus:
     pods = case.workload
     wanted = wanted_replicas(case, found)
     known = case.rollout is not None and seen_in(case.rollout.status, case.spec.version)
@@ -184,13 +211,13 @@ def _status(case: VersionCase, found: Standing, problem: str) -> AgentVersionSta
             "selector": ",".join(f"{key}={value}" for key, value in sorted(chosen.items())),
             "share": sum(arm.share for arm in arms if arm.version == case.spec.version),
             "service": service_name(case.spec.agent, case.spec.version),
-            "conditions": _conditions(case, found, problem, wanted),
+            "conditions": _conditions(case, found, problem, unsigned, wanted),
         }
     )
 
 
 def _health(pods: Workload | None, problem: str) -> Literal["Unknown", "Healthy", "Unhealthy"]:
-    if problem or (pods is not None and pods.trouble):
+    if problem or (pods is not None and (pods.trouble or pods.loaded.mismatch)):
         return "Unhealthy"
     if pods is None or pods.desired == 0:
         return "Unknown"
@@ -198,7 +225,7 @@ def _health(pods: Workload | None, problem: str) -> Literal["Unknown", "Healthy"
 
 
 def _conditions(
-    case: VersionCase, found: Standing, problem: str, wanted: int | None
+    case: VersionCase, found: Standing, problem: str, unsigned: str, wanted: int | None
 ) -> tuple[Condition, ...]:
     pods = case.workload
     at_size = (
@@ -208,18 +235,21 @@ def _conditions(
     trouble = pods.trouble if pods else ""
     if problem:
         reason, message = "Unusable", problem
+    elif unsigned:
+        reason, message = UNVERIFIED, unsigned
     elif all_ready:
         reason, message = ("PodsReady" if found.runs else "NotInUse"), f"{found.role.value}"
     else:
         reason = "PodsNotReady"
         message = f"{pods.ready if pods else 0} of {wanted if wanted is not None else pods.desired if pods else 0} pods ready"
         message += f": {trouble}" if trouble else ""
+    stalled = problem or unsigned
     rows = (
-        ("Ready", not problem and all_ready, message),
-        ("Reconciling", not problem and not all_ready, message),
-        ("Stalled", bool(problem), problem),
+        ("Ready", not stalled and all_ready, message),
+        ("Reconciling", not stalled and not all_ready, message),
+        ("Stalled", bool(stalled), stalled),
     )
-    return tuple(
+    usual = tuple(
         condition(
             kind,
             status=value,
@@ -231,10 +261,16 @@ def _conditions(
         )
         for kind, value, text in rows
     )
+    return (*usual, loaded_condition(pods, case.digest, case.generation, case.now, case.status.conditions))
 
 
-def _events(case: VersionCase, problem: str) -> tuple[Action, ...]:
+def _events(case: VersionCase, problem: str, unsigned: str) -> tuple[Action, ...]:
     """Only what a person must mend: that a version changed its phase is told by the Rollout's events already."""
-    if problem and not any(c.type == "Stalled" and c.message == problem for c in case.status.conditions):
-        return (Emit("Unusable", problem, "Warning"),)
-    return ()
+    found: list[Action] = []
+    stalled = problem or unsigned
+    if stalled and not any(c.type == "Stalled" and c.message == stalled for c in case.status.conditions):
+        found.append(Emit("Unusable" if problem else UNVERIFIED, stalled, "Warning"))
+    mismatch = case.workload.loaded.mismatch if case.workload else ""
+    if mismatch and not any(c.type == LOADED and c.status == "False" for c in case.status.conditions):
+        found.append(Emit(MISMATCH, f"{case.digest} was promised; {mismatch}", "Warning"))
+    return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,10 @@ class Tasks:
     left_out: tuple[str, ...] = ()
 
 
-def load(text: str, *, yaml: bool) -> Tasks:
+def load(text: str, *, yaml: bool, scorers: Sequence[type[Any]] = ()) -> Tasks:
     """The tasks in a dataset's text. A case that nobody would score is compared with its expected output.
+
+    ``scorers`` are classes that it may name beside those of pydantic-evals.
 
     Raises:
         InputError: the extra isn't installed, it is no dataset, or a case has neither scorer nor expected output.
@@ -50,7 +53,12 @@ def load(text: str, *, yaml: bool) -> Tasks:
     # NB: a bare Dataset warns that it doesn't know its types, and a task may have any.
     kind = pydantic_evals.Dataset[Any, Any, Any]
     try:
-        dataset = kind.from_text(text, fmt="yaml" if yaml else "json", default_name="dataset")
+        dataset = kind.from_text(
+            text,
+            fmt="yaml" if yaml else "json",
+            default_name="dataset",
+            custom_evaluator_types=scorers,
+        )
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the file"

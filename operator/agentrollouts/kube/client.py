@@ -96,8 +96,10 @@ class KubeCluster:
         )
 
     async def delete(self, reference: Reference) -> None:
-        """Delete an object that no owner reference can reach. GoneError if it doesn't exist."""
-        await self._connection.send(Request("DELETE", _path_of(reference)))
+        """Delete an object, and in the background what it owns. GoneError if it doesn't exist."""
+        # NB: a Job's pods are left behind unless one says otherwise.
+        query = urlencode({"propagationPolicy": "Background"})
+        await self._connection.send(Request("DELETE", f"{_path_of(reference)}?{query}"))
 
     async def emit(
         self, regarding: Reference, *, reason: str, message: str, type: Literal["Normal", "Warning"]

@@ -13,6 +13,7 @@ PLURALS = {
     ("agentrollouts.io/v1alpha1", "ApprovalGate"): "approvalgates",
     ("agentrollouts.io/v1alpha1", "Rollout"): "rollouts",
     ("apps/v1", "Deployment"): "deployments",
+    ("batch/v1", "Job"): "jobs",
     ("coordination.k8s.io/v1", "Lease"): "leases",
     ("events.k8s.io/v1", "Event"): "events",
     ("v1", "ConfigMap"): "configmaps",

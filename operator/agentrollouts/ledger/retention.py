@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, tuple_
 
@@ -14,6 +14,16 @@ from agentrollouts.ledger.tables import tasks
 
 BATCH: Final = 500
 """Rows that one transaction removes, so that nobody who posts waits long."""
+
+
+class _Agent(NamedTuple):
+    namespace: str
+    name: str
+
+    @property
+    def owns(self) -> ColumnElement[bool]:
+        """Of a task: it is this agent's."""
+        return and_(tasks.c.namespace == self.namespace, tasks.c.agent == self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +41,8 @@ def remove_old(database: Database, retention: Retention, *, now: int) -> int:
         StorageUnavailableError: it can't be done now; what was removed by then stays removed.
     """
     with database.reading() as connection:
-        agents = list(connection.execute(select(tasks.c.agent).distinct()).scalars())
+        found = connection.execute(select(tasks.c.namespace, tasks.c.agent).distinct())
+        agents = [_Agent(*row) for row in found]
     removed = 0
     for agent in agents:
         while True:
@@ -42,14 +53,14 @@ def remove_old(database: Database, retention: Retention, *, now: int) -> int:
     return removed
 
 
-def _remove_batch(database: Database, retention: Retention, agent: str, now: int) -> int:
+def _remove_batch(database: Database, retention: Retention, agent: _Agent, now: int) -> int:
     with database.writing() as connection:
         last_kept = connection.execute(_nth_newest(agent, retention.per_agent)).first()
         last_failure = connection.execute(_nth_newest(agent, MOST_FAILURES, failures=True)).first()
         surplus: ColumnElement[bool] = tasks.c.received < now - int(retention.age.total_seconds()) * 1_000_000
         if last_kept is not None:
             surplus = or_(surplus, _place() < tuple_(*last_kept))
-        wanted = select(tasks.c.id).where(tasks.c.agent == agent, surplus)
+        wanted = select(tasks.c.id).where(agent.owns, surplus)
         if last_failure is None:
             wanted = wanted.where(tasks.c.failure.is_(False))
         else:
@@ -64,9 +75,9 @@ def _place() -> Any:
     return tuple_(tasks.c.finished, tasks.c.id)
 
 
-def _nth_newest(agent: str, number: int, *, failures: bool = False) -> Select[Any]:
+def _nth_newest(agent: _Agent, number: int, *, failures: bool = False) -> Select[Any]:
     """The place of the n-th newest task; no row where there are fewer."""
-    wanted = select(tasks.c.finished, tasks.c.id).where(tasks.c.agent == agent)
+    wanted = select(tasks.c.finished, tasks.c.id).where(agent.owns)
     if failures:
         wanted = wanted.where(tasks.c.failure.is_(True))
     return wanted.order_by(tasks.c.finished.desc(), tasks.c.id.desc()).offset(number - 1).limit(1)

@@ -20,7 +20,7 @@ from agentrollouts.ledger.store import MOST_FAILURES, Query, Store
 from agentrollouts.ledger.telemetry import Telemetry
 
 MOST_LISTED: Final = 200
-_PARAMETERS: Final = ("agent", "version", "outcome", "since", "limit", "cursor")
+_PARAMETERS: Final = ("namespace", "agent", "version", "outcome", "since", "limit", "cursor")
 _OUTCOMES: Final = get_args(TaskOutcome)
 _DNS = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _TIME: TypeAdapter[Any] = TypeAdapter(TaskTime)
@@ -119,16 +119,22 @@ def _check_place(namespace: str, rollout: str, attempt: int) -> None:
 
 
 def _query(parameters: Mapping[str, str], *, holdouts: bool, failures: bool) -> Query:
-    known = ("agent", "limit", "cursor") if failures else _PARAMETERS
+    known = ("namespace", "agent", "limit", "cursor") if failures else _PARAMETERS
     if unknown := sorted(set(parameters) - set(known)):
         raise RequestError(f"expected some of {', '.join(known)}; got {', '.join(unknown)[:200]}")
     if failures and "agent" not in parameters:
-        raise RequestError("expected whose failures, as ?agent=NAME")
+        raise RequestError("expected whose failures, as ?namespace=NAMESPACE&agent=NAME")
+    if "agent" in parameters and "namespace" not in parameters:
+        raise RequestError(
+            f"expected the namespace of the agent {parameters['agent'][:80]!r} as well, as namespace=NAMESPACE: "
+            "agents of one name in two namespaces are two agents"
+        )
     outcome = parameters.get("outcome")
     if outcome is not None and outcome not in _OUTCOMES:
         raise RequestError(f"expected one of {', '.join(_OUTCOMES)} as outcome; got {outcome[:80]!r}")
     cursor = parameters.get("cursor")
     return Query(
+        namespace=parameters.get("namespace"),
         agent=parameters.get("agent"),
         version=parameters.get("version"),
         outcome=outcome,

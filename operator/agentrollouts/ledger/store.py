@@ -24,8 +24,9 @@ MOST_PAGE_BYTES: Final = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Which tasks to list. ``since`` in microseconds since 1970; ``holdouts`` False leaves out those held out."""
+    """Which tasks to list; ``agent`` is one only together with its ``namespace``. ``since`` in microseconds since 1970; ``holdouts`` False leaves out those held out."""
 
+    namespace: str | None = None
     agent: str | None = None
     version: str | None = None
     outcome: str | None = None
@@ -136,6 +137,7 @@ class Store:
     def _row(self, record: TaskRecord) -> dict[str, Any]:
         return {
             "id": record.id,
+            "namespace": record.namespace,
             "agent": record.agent,
             "version": record.version,
             "outcome": record.outcome,
@@ -156,6 +158,7 @@ def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> i
 def _selected(query: Query) -> Select[Any]:
     wanted = select(tasks.c.id, tasks.c.finished, tasks.c.record)
     for column, value in (
+        (tasks.c.namespace, query.namespace),
         (tasks.c.agent, query.agent),
         (tasks.c.version, query.version),
         (tasks.c.outcome, query.outcome),

@@ -10,6 +10,7 @@ tasks = Table(
     "tasks",
     metadata,
     Column("id", String(32), primary_key=True),
+    Column("namespace", String(63), nullable=False),
     Column("agent", String(40), nullable=False),
     Column("version", String(20), nullable=False),
     Column("outcome", String(16), nullable=False),
@@ -19,8 +20,8 @@ tasks = Table(
     Column("received", BigInteger, nullable=False),
     Column("record", Text, nullable=False),
     Index("tasks_newest", "finished", "id"),
-    Index("tasks_newest_of_agent", "agent", "finished", "id"),
-    Index("tasks_failures_of_agent", "agent", "failure", "finished", "id"),
+    Index("tasks_newest_of_agent", "namespace", "agent", "finished", "id"),
+    Index("tasks_failures_of_agent", "namespace", "agent", "failure", "finished", "id"),
     Index("tasks_received", "received"),
 )
 """`finished` (by the agent's clock) and `received` (by the ledger's) are microseconds since 1970. `failure`: the outcome is a

@@ -51,6 +51,8 @@ def payload(notice: Notice) -> dict[str, Any]:
     facts = notice.facts
     title = f"{_MARKS.get(facts.happening, '🟢')} {headline(notice)}"
     blocks = [_section(f"*{defused(title, 500)}*"), _section(defused(facts.message or facts.reason))]
+    if facts.changes:
+        blocks.append(_section("\n".join(f"• {defused(line, 330)}" for line in facts.changes)))
     if facts.findings:
         lines = (f"• {defused(f'{f.name} {f.verdict}: {f.reason}', 330)}" for f in facts.findings)
         blocks.append(_section("\n".join(lines)))

@@ -49,6 +49,7 @@ def document(notice: Notice) -> dict[str, Any]:
         "stable": {"version": facts.stable, "digest": facts.stable_digest},
         "share": {"before": facts.share_before / 100, "after": facts.share_after / 100},
         "changedParts": None if facts.changed is None else list(facts.changed),
+        "changes": list(facts.changes),
         "findings": [
             {"name": finding.name, "verdict": finding.verdict, "reason": finding.reason}
             for finding in facts.findings

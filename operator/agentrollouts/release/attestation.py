@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from agentrollouts.release.artifact import Artifact
 from agentrollouts.release.canonical import CanonicalError, canonical, parse, read_json
 from agentrollouts.release.errors import IntegrityError, ReleaseError
 
@@ -28,6 +27,26 @@ class SignatureError(IntegrityError):
     """No signature of the right key for the right release."""
 
 
+class Subject(Protocol):
+    """What a statement is about: an artifact, or what is known of one."""
+
+    @property
+    def name(self) -> str:
+        """Agent and version."""
+
+    @property
+    def digest(self) -> str:
+        """The artifact digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An artifact by its name and digest alone."""
+
+    name: str
+    digest: str
+
+
 @dataclass(frozen=True, slots=True)
 class Attestation:
     """A statement that was checked: the claim (build, eval, replay or approval), what it says, and the id of the key that vouches for it."""
@@ -42,7 +61,7 @@ def predicate_type(claim: str) -> str:
     return f"{_CLAIMS}{claim}{_CLAIM_VERSION}"
 
 
-def statement(artifact: Artifact, claim: str, predicate: Mapping[str, Any]) -> bytes:
+def statement(artifact: Subject, claim: str, predicate: Mapping[str, Any]) -> bytes:
     """The in-toto statement, canonical. Raises ReleaseError where the predicate has no canonical form."""
     try:
         return canonical(
@@ -79,7 +98,7 @@ def sign(payload: bytes, private_key: bytes) -> bytes:
     return canonical(envelope.to_dict())
 
 
-def check(envelope: bytes, artifact: Artifact, public_key: bytes) -> Attestation:
+def check(envelope: bytes, artifact: Subject, public_key: bytes) -> Attestation:
     """What an envelope vouches for, once it is sure that this key signed it and that it is about this release.
 
     Raises:
@@ -134,7 +153,7 @@ def _public(pem: bytes) -> SSlibKey:
     return SSlibKey.from_crypto(key)
 
 
-def _subject(artifact: Artifact) -> list[dict[str, Any]]:
+def _subject(artifact: Subject) -> list[dict[str, Any]]:
     return [{"name": artifact.name, "digest": {"sha256": artifact.digest.removeprefix("sha256:")}}]
 
 

@@ -11,7 +11,16 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from agentrollouts.api.agentversion import Label
@@ -72,15 +81,17 @@ class CodeDocument(Document):
         return self.digest
 
 
-class ModelDocument(Document):
-    """The language model. A parameter is a string, an integer or a boolean; fractions are strings."""
+Parameters = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=64)], bool | int | Label], Field(max_length=32)
+]
+Named = Annotated[str, Field(min_length=1, max_length=256)]
+StepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=63)]
 
-    provider: Annotated[str, Field(min_length=1, max_length=256)]
-    name: Annotated[str, Field(min_length=1, max_length=256)]
-    snapshot: Label = ""
-    parameters: Annotated[
-        dict[Annotated[str, Field(min_length=1, max_length=64)], bool | int | Label], Field(max_length=32)
-    ] = Field(default_factory=dict)
+
+class _Exact(Document):
+    """What has parameters. One is a string, an integer or a boolean; fractions are strings."""
+
+    parameters: Parameters = Field(default_factory=dict)
 
     @field_validator("parameters", mode="before")
     @classmethod
@@ -89,6 +100,45 @@ class ModelDocument(Document):
         if isinstance(given, dict):
             canonical(given)
         return given
+
+
+class StepModel(_Exact):
+    """The language model of one step of an agent; always a pinned one."""
+
+    provider: Named
+    name: Named
+    snapshot: Named
+
+
+class ModelDocument(_Exact):
+    """The language model, or for an agent that uses several, the one of each step.
+
+    A document has either form and is written as if there were no other, so the digests of agents with one model don't depend on steps.
+    """
+
+    provider: Label = ""
+    name: Label = ""
+    snapshot: Label = ""
+    steps: Annotated[dict[StepName, StepModel], Field(max_length=32)] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> ModelDocument:
+        single = bool(self.provider or self.name or self.snapshot or self.parameters)
+        if self.steps and single:
+            raise ValueError(
+                "give either one model (provider, name, snapshot, parameters) or steps, not both"
+            )
+        if not self.steps and not (self.provider and self.name):
+            raise ValueError("expected provider and name of the model, or steps with a model each")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = write(self)
+        if self.steps:
+            return {"steps": fields["steps"]}
+        del fields["steps"]
+        return fields
 
 
 class PromptsDocument(Document):

@@ -80,7 +80,7 @@ M = TypeVar("M", bound=BaseModel)
 def read_source(folder: Path) -> Artifact:
     """The artifact a release directory describes. Raises SourceError with the file and the field."""
     path = folder / RELEASE_FILE
-    given = _validated(ReleaseSource, _structure(path), path)
+    given = _validated(ReleaseSource, _with_model(folder, _structure(path)), path)
     name, _, digest = given.code.image.rpartition("@")
     return Artifact(
         agent=given.agent,
@@ -94,6 +94,14 @@ def read_source(folder: Path) -> Artifact:
     )
 
 
+def _with_model(folder: Path, value: Any) -> Any:
+    """The model may be a file of its own, such as one that ``agentrollout models render`` makes."""
+    if not isinstance(value, dict) or not isinstance(name := value.get("model"), str):
+        return value
+    path = _only_file(folder, name, "model")
+    return {**value, "model": _validated(ModelDocument, _structure(path), path)}
+
+
 def _prompts(folder: Path, paths: Paths) -> PromptsDocument:
     files = {name: _text(path) for name, path in _files(folder, paths, "prompts")}
     document = PromptsDocument(files=files)
@@ -102,10 +110,7 @@ def _prompts(folder: Path, paths: Paths) -> PromptsDocument:
 
 
 def _tools(folder: Path, name: str) -> ToolsDocument:
-    found = dict(_files(folder, (name,), "tools"))
-    if len(found) != 1:
-        raise SourceError(f"{folder / RELEASE_FILE}: tools: expected one file; {name} has {len(found)}")
-    path = next(iter(found.values()))
+    path = _only_file(folder, name, "tools")
     document = _validated(ToolsDocument, _structure(path), path)
     _bounded(document.content, "tools")
     return document
@@ -118,6 +123,13 @@ def _data(folder: Path, given: DataSource) -> DataDocument:
     document = DataDocument(digest=sha256(canonical(files)), source=given.source, files=files)
     _bounded(document.content, "data")
     return document
+
+
+def _only_file(folder: Path, name: str, field: str) -> Path:
+    found = dict(_files(folder, (name,), field))
+    if len(found) != 1:
+        raise SourceError(f"{folder / RELEASE_FILE}: {field}: expected one file; {name} has {len(found)}")
+    return next(iter(found.values()))
 
 
 def _files(folder: Path, paths: Paths, field: str) -> Iterator[tuple[str, Path]]:

@@ -17,7 +17,7 @@ class Access(Cluster, Protocol):
         """All objects of a kind, in one namespace or all."""
 
     async def delete(self, reference: Reference) -> None:
-        """Delete an object no owner reference can reach."""
+        """Delete an object and what it owns; GoneError if it doesn't exist."""
 
     async def installed_policies(self, names: Iterable[str]) -> bool:
         """Whether the named validating admission policies are in force."""

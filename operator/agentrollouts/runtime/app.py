@@ -140,6 +140,7 @@ class Work:
         await self.operator.monitor.close()
         await self.operator.ticker.evidence.close()
         await self.operator.courier.close()
+        await self.operator.archivist.close()
         self.operator.telemetry.leader.set(0)
         if self.lease is not None:
             await self.lease.release()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from agentrollouts.core import manifests
+from agentrollouts.core.proof_jobs import CONTAINER
 from agentrollouts.runtime.views import Meta, Place, Raw, meta_of
 
 
@@ -31,6 +33,16 @@ class DeploymentObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """How the container of a Job's pod ended. ``message`` is its termination message; ``status`` its exit status."""
+
+    message: str
+    status: int
+    reason: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class PodObject:
     """A pod with our labels."""
 
@@ -43,6 +55,14 @@ class PodObject:
     restarts: int = 0
     last_restart: datetime | None = None
     trouble: str = ""
+    promised: str = ""
+    """The artifact digest its template was made for."""
+    refused: str = ""
+    """The artifact digest it loaded and wouldn't serve, because another one was promised."""
+    job: str = ""
+    """Uid of the Job it belongs to, if it belongs to one."""
+    ended: Ended | None = None
+    """What its container said when it ended; only of a Job's pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +113,7 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
     status = raw.get("status") or {}
     conditions = {item.get("type"): item for item in status.get("conditions") or ()}
     ready = conditions.get("Ready") or {}
+    job = next((o["uid"] for o in raw["metadata"].get("ownerReferences") or () if o.get("kind") == "Job"), "")
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     return PodObject(
         meta=meta,
@@ -105,6 +126,10 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
         last_restart=max((at for item in containers if (at := _began_again(item)) is not None), default=None),
         trouble=next((text for item in containers if (text := _container_trouble(item))), "")
         or _unscheduled(conditions),
+        promised=notes.get(manifests.ARTIFACT, ""),
+        refused=next((digest for item in containers if (digest := _refused(item))), ""),
+        job=job,
+        ended=_ended(status) if job else None,
     )
 
 
@@ -124,6 +149,19 @@ def service(raw: Raw, before: ServiceObject | None = None) -> ServiceObject:
     )
 
 
+def _ended(status: Raw) -> Ended | None:
+    for item in status.get("containerStatuses") or ():
+        found = (item.get("state") or {}).get("terminated")
+        if item.get("name") == CONTAINER and found:
+            return Ended(
+                message=str(found.get("message") or ""),
+                status=int(found.get("exitCode") or 0),
+                reason=str(found.get("reason") or ""),
+                at=_time(found.get("finishedAt")),
+            )
+    return None
+
+
 def _began_again(item: Raw) -> datetime | None:
     """When a container that was restarted last began to run; while it waits to, when it last ended."""
     if not item.get("restartCount"):
@@ -131,6 +169,20 @@ def _began_again(item: Raw) -> datetime | None:
     running = (item.get("state") or {}).get("running") or {}
     ended = (item.get("lastState") or {}).get("terminated") or {}
     return _time(running.get("startedAt")) or _time(ended.get("finishedAt"))
+
+
+_MISMATCH = re.compile(r"DigestMismatch: loaded (sha256:[0-9a-f]{64}), promised sha256:[0-9a-f]{64}")
+
+
+def _refused(item: Raw) -> str:
+    """What a container that isn't ready said it had loaded when it last ended: the kit's words in its termination message."""
+    if item.get("ready"):
+        return ""
+    for state in (item.get("state") or {}, item.get("lastState") or {}):
+        found = _MISMATCH.match(str((state.get("terminated") or {}).get("message", "")))
+        if found:
+            return found[1]
+    return ""
 
 
 _FAULTS = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName")

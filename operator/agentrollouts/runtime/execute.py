@@ -6,6 +6,7 @@ after it is derived again.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -17,6 +18,8 @@ from agentrollouts.core.plan import (
     Action,
     Apply,
     CreateGate,
+    CreateJob,
+    DeleteJob,
     Emit,
     PatchGateStatus,
     PatchRolloutStatus,
@@ -24,7 +27,8 @@ from agentrollouts.core.plan import (
     Plan,
     SetRoute,
 )
-from agentrollouts.ports import Cluster, ConflictError, Key, Reference
+from agentrollouts.ports import ConflictError, GoneError, Key, Reference
+from agentrollouts.runtime.access import Access
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.telemetry import Telemetry
 from agentrollouts.runtime.views import Place
@@ -36,7 +40,7 @@ API = f"{GROUP}/{API_VERSION}"
 class Executor:
     """Writes to the cluster, and the same to the store."""
 
-    cluster: Cluster
+    cluster: Access
     store: Store
     telemetry: Telemetry
 
@@ -62,6 +66,12 @@ class Executor:
                 self.store.wrote_gate(gate, status)
             case CreateGate():
                 await self._create_gate(action, place, uid)
+            case CreateJob(manifest):
+                with contextlib.suppress(ConflictError):  # it exists, and the watch will tell how it is
+                    await self.cluster.create(manifest)
+            case DeleteJob(name):
+                with contextlib.suppress(GoneError):
+                    await self.cluster.delete(Reference("batch/v1", "Job", key.namespace, name))
             case Apply(manifest):
                 meta = manifest["metadata"]
                 self.store.applying(Place(meta["namespace"], meta["name"]))

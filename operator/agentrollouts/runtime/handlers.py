@@ -11,7 +11,9 @@ import kopf
 
 from agentrollouts.api.base import API_VERSION, GROUP
 from agentrollouts.core.manifests import AGENT, MANAGED_BY
+from agentrollouts.core.proof_jobs import PROOF
 from agentrollouts.kube.connection import load_configuration
+from agentrollouts.release.statement_map import ATTESTS
 from agentrollouts.runtime.store import Resource
 
 Observe = Callable[[Resource, str | None, Mapping[str, Any]], None]
@@ -21,13 +23,17 @@ IDENTITY: Any = "agent-rollouts"
 SELECTORS: Mapping[Resource, str] = {
     "deployments": AGENT,
     "pods": AGENT,
+    "jobs": PROOF,
     "services": ",".join(f"{key}={value}" for key, value in MANAGED_BY.items()),
+    "configmaps": ATTESTS,
 }
 """Label selectors, applied by the API server: what isn't ours never arrives."""
 GROUPS: Mapping[Resource, tuple[str, str]] = {
     "deployments": ("apps", "v1"),
     "pods": ("", "v1"),
+    "jobs": ("batch", "v1"),
     "services": ("", "v1"),
+    "configmaps": ("", "v1"),
 }
 
 

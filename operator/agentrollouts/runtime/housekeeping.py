@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from agentrollouts.api.base import API_VERSION, GROUP
 from agentrollouts.ports import GoneError, Key, TerminalError, TransientError
 from agentrollouts.runtime.access import Access
+from agentrollouts.runtime.loading import LOADING_SECONDS
 from agentrollouts.runtime.observe import World
 from agentrollouts.runtime.settings import Settings
 from agentrollouts.runtime.store import RESOURCES, Resource, Store
@@ -37,7 +38,9 @@ KIND: Mapping[Resource, tuple[str, str]] = {
     "agentroutes": (f"{GROUP}/{API_VERSION}", "AgentRoute"),
     "deployments": ("apps/v1", "Deployment"),
     "pods": ("v1", "Pod"),
+    "jobs": ("batch/v1", "Job"),
     "services": ("v1", "Service"),
+    "configmaps": ("v1", "ConfigMap"),
 }
 
 _log = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ class Housekeeping:
     selectors: Mapping[Resource, str]
     wake: Callable[[Key], None]
     orphans: Callable[[], list[Place]]
+    read_loaded: Callable[[], Awaitable[None]]
     _relisted: dict[Resource, float] = field(default_factory=dict)
 
     def relisted(self, resource: Resource) -> None:
@@ -80,9 +84,10 @@ class Housekeeping:
             self.wake(Key("Rollout", *place))
 
     async def run(self) -> None:
-        """Policies each minute while a gate waits, sweeps now and then, for ever."""
+        """What pods loaded, policies each minute while a gate waits, sweeps now and then, for ever."""
         loop = asyncio.get_running_loop()
         sweep_at, policies_at = loop.time() + FIRST_SWEEP, loop.time() + POLICY_SECONDS
+        loaded_at = loop.time()
         while True:
             await asyncio.sleep(1.0)
             now = loop.time()
@@ -92,6 +97,9 @@ class Housekeeping:
             for resource in due:
                 self._relisted.pop(resource, None)
                 await self._sweep(resource)
+            if now >= loaded_at:
+                loaded_at = now + LOADING_SECONDS
+                await self.read_loaded()
             if now >= policies_at and self._gates_wait():
                 policies_at = now + POLICY_SECONDS
                 await self._look_for_policies()

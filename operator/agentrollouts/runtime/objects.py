@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -11,17 +11,27 @@ from agentrollouts.api.agentroute import AgentRouteSpec
 from agentrollouts.api.agentversion import AgentVersionStatus
 from agentrollouts.api.approvalgate import ApprovalGateStatus
 from agentrollouts.api.rollout_status import RolloutStatus
+from agentrollouts.api.scalars import short_digest
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.snapshot import Workload
 from agentrollouts.ports import Key
-from agentrollouts.runtime import children, pods, views
+from agentrollouts.runtime import children, jobs, pods, views
 from agentrollouts.runtime.portbook import PortBook
 from agentrollouts.runtime.shelf import Shelf
+from agentrollouts.runtime.statements import StatementObject, statement
 from agentrollouts.runtime.views import Place, Raw
 from agentrollouts.runtime.written import Written
 
 Resource = Literal[
-    "rollouts", "agentversions", "approvalgates", "agentroutes", "deployments", "pods", "services"
+    "rollouts",
+    "agentversions",
+    "approvalgates",
+    "agentroutes",
+    "deployments",
+    "pods",
+    "jobs",
+    "services",
+    "configmaps",
 ]
 RESOURCES: tuple[Resource, ...] = (
     "rollouts",
@@ -30,7 +40,9 @@ RESOURCES: tuple[Resource, ...] = (
     "agentroutes",
     "deployments",
     "pods",
+    "jobs",
     "services",
+    "configmaps",
 )
 
 
@@ -49,7 +61,11 @@ class Objects:
         self.routes = Shelf(views.route)
         self.deployments = Shelf(children.deployment)
         self.pods = Shelf(children.pod, group=lambda p: (p.meta.place.namespace, p.agent, p.version))
+        self.jobs = Shelf(jobs.job, group=lambda j: j.rollout)
         self.services = Shelf(children.service, group=lambda s: s.rollout)
+        self.statements = Shelf(statement, group=lambda s: (s.meta.place.namespace, s.artifact))
+        self.reported: Mapping[Place, str] = {}
+        """By pod, the artifact digest that it says it loaded."""
         self._workloads: dict[Place, Workload | None] = {}
         self._generations: dict[Place, int] = {}
         self._shelves: Mapping[Resource, Shelf[Any]] = {
@@ -59,7 +75,9 @@ class Objects:
             "agentroutes": self.routes,
             "deployments": self.deployments,
             "pods": self.pods,
+            "jobs": self.jobs,
             "services": self.services,
+            "configmaps": self.statements,
         }
 
     def versions_of(self, resource: Resource, namespace: str = "") -> dict[Place, str]:
@@ -83,6 +101,10 @@ class Objects:
         if place not in self._workloads:
             self._workloads[place] = self._derived(version)
         return self._workloads[place]
+
+    def statements_about(self, version: views.VersionObject) -> Collection[StatementObject]:
+        """The ConfigMaps that say they hold statements about a version's artifact."""
+        return self.statements.of((version.meta.place.namespace, short_digest(version.digest))).values()
 
     def deployment_of(self, version: views.VersionObject) -> children.DeploymentObject | None:
         """The Deployment of a version: its own, or the one it names."""
@@ -148,7 +170,9 @@ class Objects:
 
     def _derived(self, version: views.VersionObject) -> Workload | None:
         living = self.pods.of((version.meta.place.namespace, version.agent, version.version))
-        return pods.workload(self.deployment_of(version), living.values())
+        return pods.workload(
+            self.deployment_of(version), living.values(), promised=version.digest, reported=self.reported
+        )
 
     def _wake_versions(self, namespace: str, agent: str) -> None:
         for place in self.versions.of((namespace, agent)):

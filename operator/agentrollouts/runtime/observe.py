@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentrollouts.api.rollout_status import RolloutStatus
+from agentrollouts.core.authorship import beyond_a_prompt
 from agentrollouts.core.evidence import Unavailable
 from agentrollouts.core.gate_plan import gate_name
 from agentrollouts.core.manifests import Named
+from agentrollouts.core.proof_run import ProofRun
 from agentrollouts.core.roles import RolloutFacts
 from agentrollouts.core.routing import service_name
 from agentrollouts.core.settle import settle
@@ -23,7 +25,12 @@ from agentrollouts.core.snapshot import (
     VersionView,
     asked,
 )
+from agentrollouts.core.task_ledger import TaskLedger
+from agentrollouts.core.verification import Statements
 from agentrollouts.core.workloads import DeploymentFacts, VersionCase, digest_conflict, problem_of
+from agentrollouts.release import attestation
+from agentrollouts.runtime.jobs import run_of
+from agentrollouts.runtime.statements import vouched
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.views import Place, RolloutObject, VersionObject
 
@@ -38,6 +45,8 @@ class World:
     policy_installed: bool = False
     require_policy: bool = True
     router_namespace: str = "agent-rollouts"
+    ledger: TaskLedger | None = None
+    job_image: str = ""
 
 
 class VersionViews:
@@ -57,9 +66,10 @@ class VersionViews:
     def of(self, place: Place, agent: str, facts: RolloutFacts) -> Mapping[str, VersionView]:
         """The views of an agent's versions, by semver."""
         items = list(self._store.versions.of((place.namespace, agent)).values())
-        made_of: list[object] = [facts.status]
+        made_of: list[object] = [facts.status, facts.spec]
         for item in items:
             made_of += item, self._store.deployment_of(item), self._store.workload(item)
+            made_of += self._store.statements_about(item)
         known = self._known.get(place)
         if known is not None and _same(known[0], made_of):
             return known[1]
@@ -93,17 +103,31 @@ def rollout_snapshot(
         now=now,
         gate=_gate(store, place.namespace, spec.agent, status),
         requests=item.requests,
+        jobs=_jobs(store, item, now),
         surroundings=Surroundings(
             epoch=world.epoch,
             free_port=route.port if route is not None and route.port else store.ports.reserve(place),
             policy_installed=world.policy_installed,
             require_policy=world.require_policy,
             router_namespace=world.router_namespace,
+            ledger=world.ledger is not None,
+            job_image=world.job_image,
         ),
     )
 
 
-def version_case(store: Store, item: VersionObject, now: datetime) -> VersionCase:
+def _jobs(store: Store, item: RolloutObject, now: datetime) -> Mapping[str, ProofRun]:
+    """The Jobs that belong to this very Rollout; one of the same name that was deleted and made again begins with none."""
+    place = item.meta.place
+    pods = store.pods.of((place.namespace, place.name, ""))
+    return {
+        found.meta.place.name: run_of(found, pods.values(), now)
+        for found in store.jobs.of(place).values()
+        if found.owner == item.meta.uid and not found.meta.deleting
+    }
+
+
+def version_case(store: Store, world: World, item: VersionObject, now: datetime) -> VersionCase:
     """All about an AgentVersion whose spec is readable."""
     assert item.spec is not None
     facts = _facts(store, item)
@@ -120,6 +144,9 @@ def version_case(store: Store, item: VersionObject, now: datetime) -> VersionCas
         service=service.shape if service is not None else "",
         workload=store.workload(item),
         problem=digest_conflict(item.spec, item.digest, facts),
+        ledger=world.ledger,
+        vouched=_vouched(store, item, facts),
+        forbidden=_beyond(store, item, facts),
     )
 
 
@@ -149,6 +176,7 @@ def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView
     problem = problem_of(spec, _deployment(store, item), _named(item)) or digest_conflict(
         spec, item.digest, facts
     )
+    problem = problem or _beyond(store, item, facts)
     return VersionView(
         version=item.version,
         digest=item.digest,
@@ -157,9 +185,25 @@ def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView
         workload=store.workload(item),
         lineage=spec.lineage,
         parts=item.parts,
+        release=spec.release,
+        vouched=_vouched(store, item, facts),
         owned=spec.template is not None,
         problem=problem,
     )
+
+
+def _vouched(store: Store, item: VersionObject, facts: RolloutFacts | None) -> Statements:
+    verify = facts.spec.release.verify if facts is not None else None
+    about = attestation.Named(f"{item.agent}-{item.version}", item.digest)
+    return vouched(store.statements_about(item), about, verify)
+
+
+def _beyond(store: Store, item: VersionObject, facts: RolloutFacts | None) -> str:
+    """Why an agent may not have written this version; empty when it may."""
+    assert item.spec is not None
+    name = f"{item.agent}-{item.spec.lineage.parent}"
+    parent = store.versions.get(Place(item.meta.place.namespace, name))
+    return beyond_a_prompt(item.spec, parent.spec if parent else None, facts)
 
 
 def _deployment(store: Store, item: VersionObject) -> DeploymentFacts | None:

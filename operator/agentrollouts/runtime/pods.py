@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
-from agentrollouts.core.snapshot import Workload
+from agentrollouts.core.snapshot import Loaded, Workload
 from agentrollouts.runtime.children import DeploymentObject, PodObject
+from agentrollouts.runtime.views import Place
 
 
-def workload(found: DeploymentObject | None, pods: Iterable[PodObject]) -> Workload | None:
-    """How the pods of a version are; None without a Deployment.
+def workload(
+    found: DeploymentObject | None,
+    pods: Iterable[PodObject],
+    *,
+    promised: str = "",
+    reported: Mapping[Place, str] = MappingProxyType({}),
+) -> Workload | None:
+    """How the pods of a version are; None without a Deployment. ``reported``: by pod, the artifact digest it says it loaded.
 
     Numbers come from the Deployment, restarts and reasons from living pods of its present template: a pod of an older
     template says nothing about this one.
@@ -33,7 +41,14 @@ def workload(found: DeploymentObject | None, pods: Iterable[PodObject]) -> Workl
         last_restart=max((at for pod in ours if (at := _back_since(pod)) is not None), default=None),
         trouble=trouble,
         unready_since=since if ready == 0 and found.replicas else None,
+        loaded=_loaded(ours, promised, reported),
     )
+
+
+def _loaded(pods: Iterable[PodObject], promised: str, reported: Mapping[Place, str]) -> Loaded:
+    said = [(pod, digest) for pod in pods if (digest := pod.refused or reported.get(pod.meta.place, ""))]
+    other = [(pod.meta.place.name, digest) for pod, digest in said if digest != (pod.promised or promised)]
+    return Loaded(same=len(other) < len(said), other=tuple(sorted(other)))
 
 
 def _back_since(pod: PodObject) -> datetime | None:

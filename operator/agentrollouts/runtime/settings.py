@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 PREFIX = "AGENT_ROLLOUTS_"
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+JOB_IMAGE = "agent-rollouts/cli:dev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,18 @@ class AdvisorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """The task ledger. ``url`` empty: there is none. ``token_file`` is the operator's, None: the ledger asks for no token.
+
+    ``agent_secret`` is the name of the Secret that agents find theirs in, each in its own namespace; empty: they need none.
+    """
+
+    url: str = ""
+    token_file: Path | None = None
+    agent_secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """``kubeconfig`` None: the pod's own service account. ``namespaces`` empty: all. ``health_port`` 0: no server."""
 
@@ -50,6 +65,9 @@ class Settings:
     advisor: AdvisorSettings = field(default_factory=AdvisorSettings)
     destinations: Path | None = None
     """Folder of the Secret with the destinations of notices; None: nothing is sent anywhere."""
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    job_image: str = JOB_IMAGE
+    """The image of Jobs before traffic that name none: the command line's."""
     policy_prefix: str = "agent-rollouts"
     require_policy: bool = True
     health_port: int = 8080
@@ -83,6 +101,10 @@ def add_arguments(parser: argparse.ArgumentParser, environment: Mapping[str, str
     flag("cluster-domain", "cluster.local", "domain of the cluster's Service names")
     flag("advisor-url", "", "endpoint of the language model that Rollouts may ask; empty: none")
     flag("destinations", "", "folder with the destinations of notices, one file each; empty: none")
+    flag("ledger-url", "", "address of the task ledger; empty: none")
+    flag("ledger-token-file", "", "file with the operator's token for the ledger; empty: it asks for none")
+    flag("ledger-agent-secret", "", "Secret in each agent's namespace with its token for the ledger")
+    flag("job-image", JOB_IMAGE, "image of Jobs before traffic; it needs the extra `evals`")
     flag("policy-prefix", "agent-rollouts", "what the names of the admission policies begin with")
     flag("require-policy", "true", "true: without the admission policies in force no approval counts")
     flag("health-port", "8080", "port of /healthz, /readyz and /metrics; 0: none")
@@ -119,6 +141,12 @@ def from_arguments(parsed: argparse.Namespace, environment: Mapping[str, str] | 
             _url("--advisor-url", parsed.advisor_url), env.get(f"{PREFIX}ADVISOR_API_KEY", "")
         ),
         destinations=Path(parsed.destinations) if parsed.destinations else None,
+        ledger=LedgerSettings(
+            _url("--ledger-url", parsed.ledger_url, "http://agent-rollouts-ledger.agent-rollouts:8090"),
+            Path(parsed.ledger_token_file) if parsed.ledger_token_file else None,
+            _object("--ledger-agent-secret", parsed.ledger_agent_secret),
+        ),
+        job_image=parsed.job_image,
         policy_prefix=parsed.policy_prefix,
         require_policy=_truth("--require-policy", parsed.require_policy),
         health_port=_number("--health-port", parsed.health_port),
@@ -137,10 +165,16 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def _url(name: str, text: str) -> str:
+def _url(name: str, text: str, example: str = "http://llm.models.svc:8000/v1") -> str:
     if text and not text.startswith(("http://", "https://")):
+        raise ValueError(f"expected an http or https URL for {name}, such as {example}; got {text!r}")
+    return text
+
+
+def _object(name: str, text: str) -> str:
+    if text and not _NAME.fullmatch(text):
         raise ValueError(
-            f"expected an http or https URL for {name}, such as http://llm.models.svc:8000/v1; got {text!r}"
+            f"expected an object's name for {name}, of lower-case letters, digits, dashes and dots; got {text!r}"
         )
     return text
 

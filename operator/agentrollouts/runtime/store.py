@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from agentrollouts.api.scalars import short_digest
 from agentrollouts.core.routing import service_name
 from agentrollouts.ports import Key
-from agentrollouts.runtime import children, views
+from agentrollouts.runtime import children, jobs, views
 from agentrollouts.runtime.objects import RESOURCES, Objects, Resource
+from agentrollouts.runtime.statements import StatementObject
 from agentrollouts.runtime.views import Place, Raw
 
 __all__ = ["RESOURCES", "Resource", "Store"]
@@ -37,7 +39,9 @@ class Store(Objects):
             "agentroutes": self._agentroutes,
             "deployments": self._deployments,
             "pods": self._pods,
+            "jobs": self._jobs,
             "services": self._services,
+            "configmaps": self._statements,
         }
 
     def observe(self, resource: Resource, kind: str | None, raw: Raw) -> None:
@@ -87,6 +91,13 @@ class Store(Objects):
                 continue
             wrong += 1
         return wrong
+
+    def heard(self, reports: Mapping[Place, str]) -> None:
+        """Take in what the pods say they loaded, all of them at once."""
+        before, self.reported = self.reported, reports
+        turned = {place for place in {*before, *reports} if before.get(place) != reports.get(place)}
+        for pod in [item for place in turned if (item := self.pods.get(place)) is not None]:
+            self._pods(pod, pod)
 
     # What each change means.
 
@@ -174,9 +185,19 @@ class Store(Objects):
     def _pods(self, old: children.PodObject | None, new: children.PodObject | None) -> None:
         item = new or old
         assert item is not None
+        if item.job:
+            if old is None or new is None or (old.ended, old.trouble) != (new.ended, new.trouble):
+                self._wake(Key("Rollout", item.meta.place.namespace, item.agent))
+            return
         version = self.versions.get(Place(item.meta.place.namespace, f"{item.agent}-{item.version}"))
         if version is not None:
             self._refresh(version)
+
+    def _jobs(self, old: jobs.JobObject | None, new: jobs.JobObject | None) -> None:
+        item = new or old
+        assert item is not None
+        if old is None or new is None or old.face != new.face:
+            self._wake(Key("Rollout", *item.rollout))
 
     def _services(self, old: children.ServiceObject | None, new: children.ServiceObject | None) -> None:
         item = new or old
@@ -187,6 +208,20 @@ class Store(Objects):
             self._wake(Key("Rollout", *item.rollout))
         if item.version is not None:
             self._wake(Key("AgentVersion", *item.version))
+
+    def _statements(self, old: StatementObject | None, new: StatementObject | None) -> None:
+        """Somebody vouches for an artifact, or no longer does: its versions may start now, or may not."""
+        said = [(item.artifact, item.envelopes) for item in (old, new) if item is not None]
+        if len(said) == 2 and said[0] == said[1]:
+            return
+        for item in filter(None, (old, new)):
+            for place, version in list(self.versions.items.items()):
+                if (place.namespace, short_digest(version.digest)) == (
+                    item.meta.place.namespace,
+                    item.artifact,
+                ):
+                    self._wake(Key("AgentVersion", *place))
+                    self._wake(Key("Rollout", place.namespace, version.agent))
 
     def _refresh(self, version: views.VersionObject) -> None:
         place = version.meta.place

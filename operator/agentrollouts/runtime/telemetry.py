@@ -97,6 +97,12 @@ class Telemetry:
             ["notifier", "outcome"],
             registry=registry,
         )
+        self.bundles = Counter(
+            "agentrollouts_evidence_bundles_total",
+            "Tries to give the evidence of a rollback to the ledger: Kept, Failed (tried again) or Refused.",
+            ["outcome"],
+            registry=registry,
+        )
         self.last_event = Gauge(
             "agentrollouts_watch_last_event_timestamp_seconds",
             "Unix time of the last event of a watch.",
@@ -118,6 +124,8 @@ class Telemetry:
         for kind in NOTIFIER_KINDS:
             for result in ("Delivered", "Failed", "GivenUp"):
                 self.notifications.labels(kind, result)
+        for result in ("Kept", "Failed", "Refused"):
+            self.bundles.labels(result)
         for urgent in ("true", "false"):
             self.route_writes.labels(urgent)
         for kind in ("Rollout", "AgentVersion"):

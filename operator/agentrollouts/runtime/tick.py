@@ -22,6 +22,7 @@ from agentrollouts.core.planner import make_plan, settled
 from agentrollouts.core.snapshot import Snapshot
 from agentrollouts.core.workloads import plan_version
 from agentrollouts.ports import Clock, ConflictError, GoneError, Key, TerminalError, TransientError
+from agentrollouts.runtime.archivist import Archivist
 from agentrollouts.runtime.counsel import Counsel
 from agentrollouts.runtime.courier import Courier
 from agentrollouts.runtime.evidence import EvidenceBook
@@ -64,6 +65,7 @@ class Ticker:
     counsel: Counsel
     monitor: Monitor
     courier: Courier
+    archivist: Archivist
     telemetry: Telemetry
     clock: Clock
     lease: Epoch
@@ -116,7 +118,7 @@ class Ticker:
         if item.spec is None:
             _log.warning("AgentVersion can't be read", detail=item.problem)
             return Again(IDLE)
-        plan = plan_version(version_case(self.store, item, self.clock.now()))
+        plan = plan_version(version_case(self.store, self.world, item, self.clock.now()))
         await self.writer.version(plan, key, item.meta.uid)
         return Again(plan.requeue_after.total_seconds())
 
@@ -129,6 +131,7 @@ class Ticker:
             self.monitor.forget(place)
             self.counsel.forget(key)
             self.courier.forget(key)
+            self.archivist.forget(key)
             await self.writer.remove(place)
             return None
         now = self.clock.now()
@@ -139,7 +142,9 @@ class Ticker:
         if item.spec is None or problem or item.lost:
             return await self._unreadable(key, item, problem, now)
         seen = rollout_snapshot(self.store, self._views, self.world, item, now)
-        snapshot = settled(replace(seen, delivered=self.courier.delivered(key)))
+        snapshot = settled(
+            replace(seen, delivered=self.courier.delivered(key), kept=self.archivist.kept(key))
+        )
         results: tuple[CheckResult, ...] = ()
         gate = gate_state(snapshot)
         decision = decide(snapshot, results, gate)
@@ -152,6 +157,7 @@ class Ticker:
         plan = await self.writer.rollout(key, item, snapshot, decision, plan)
         if plan.status is not None:
             self.courier.deliver(key, item.meta.uid, item.spec, plan.status)
+            self.archivist.keep(key, item.meta.uid, item.spec.agent, plan.status)
         self._report(snapshot, results, decision, plan)
         self.evidence.look_every(place, plan.requeue_after)
         moves = plan.status is not None and plan.status.candidate is not None

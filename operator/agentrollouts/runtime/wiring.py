@@ -9,16 +9,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agentrollouts.advisors import Advisors, Endpoint
+from agentrollouts.bundles import LedgerBundles
+from agentrollouts.core.task_ledger import TaskLedger
 from agentrollouts.notifiers import Destinations, Notifiers
-from agentrollouts.ports import Advisor, Clock, Key, MetricSource, Notifier
+from agentrollouts.ports import Advisor, Clock, EvidenceStore, Key, MetricSource, Notifier
 from agentrollouts.runtime import handlers
 from agentrollouts.runtime.access import Access
+from agentrollouts.runtime.archivist import Archivist
 from agentrollouts.runtime.counsel import Counsel
 from agentrollouts.runtime.counter_book import CounterBook
 from agentrollouts.runtime.courier import Courier
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.execute import Executor
 from agentrollouts.runtime.housekeeping import Housekeeping
+from agentrollouts.runtime.loading import Loading
 from agentrollouts.runtime.monitoring import Monitor
 from agentrollouts.runtime.observe import World
 from agentrollouts.runtime.scheduler import Scheduler, Timing
@@ -58,12 +62,18 @@ class Operator:
         clock: Clock,
         advisor: Advisor | None = None,
         notifier: Notifier | None = None,
+        evidence_store: EvidenceStore | None = None,
         telemetry: Telemetry | None = None,
         timing: Timing | None = None,
     ) -> None:
-        timing = timing or Timing(chance=random.random)
+        timing, ledger = timing or Timing(chance=random.random), settings.ledger
         self.telemetry = telemetry or Telemetry()
-        self.world = World(require_policy=settings.require_policy, router_namespace=settings.router.namespace)
+        self.world = World(
+            require_policy=settings.require_policy,
+            router_namespace=settings.router.namespace,
+            ledger=TaskLedger(ledger.url, ledger.agent_secret) if ledger.url else None,
+            job_image=settings.job_image,
+        )
         self.store = Store(self._wake, monotonic=timing.monotonic)
         advisor = advisor or Advisors(Endpoint(settings.advisor.url, settings.advisor.api_key))
         self.counsel = Counsel(advisor, clock, self.telemetry, self._wake)
@@ -72,6 +82,9 @@ class Operator:
         )
         notifier = notifier or Notifiers(Destinations(settings.destinations), clock)
         self.courier = Courier(notifier, cluster, self.telemetry, self._wake, timing)
+        if evidence_store is None and ledger.url:
+            evidence_store = LedgerBundles(ledger.url, ledger.token_file)
+        self.archivist = Archivist(evidence_store, cluster, self.telemetry, self._wake, timing)
         services = RouteServices(cluster, self.store, settings.router, timing.monotonic)
         self.ticker = Ticker(
             store=self.store,
@@ -87,12 +100,14 @@ class Operator:
             counsel=self.counsel,
             monitor=self.monitor,
             courier=self.courier,
+            archivist=self.archivist,
             telemetry=self.telemetry,
             clock=clock,
             lease=lease,
             monotonic=timing.monotonic,
         )
         self.scheduler = Scheduler(self.ticker, timing=timing, on_lag=self.telemetry.tick_lag.observe)
+        self.loading = Loading(source, self.store.heard)
         self.housekeeping = Housekeeping(
             cluster=cluster,
             store=self.store,
@@ -102,6 +117,7 @@ class Operator:
             selectors=handlers.SELECTORS,
             wake=self.scheduler.wake,
             orphans=services.orphans,
+            read_loaded=self.loading.read,
         )
         self.ticker.doubt = lambda: self.housekeeping.relisted("agentroutes")
         self.telemetry.watch(

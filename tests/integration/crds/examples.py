@@ -9,6 +9,7 @@ from typing import Any
 from tests.integration.api import Object
 
 DIGEST, OTHER_DIGEST = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+PEM = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
 REMOVED = object()
 """Stands for a field that is taken out."""
 
@@ -96,6 +97,8 @@ BASES: Mapping[str, Object] = {
                 "proposedBy": "alice",
                 "author": "Agent",
                 "rationale": "fewer refusals",
+                "costUsd": "0.09",
+                "evidence": ["tasks that failed: 18 of 20 right"],
             },
         },
     ),
@@ -136,8 +139,46 @@ BASES: Mapping[str, Object] = {
             "warmFor": "1h",
             "readyDeadline": "5m",
         },
+        release={
+            "verify": {
+                "keys": [
+                    {"name": "ci", "publicKey": PEM, "claims": ["build"]},
+                    {"name": "evals", "publicKey": PEM},
+                ],
+                "require": ["build", "eval"],
+            }
+        },
         router={"kind": "Envoy", "timeout": "1m"},
+        proposals={
+            "autoStart": True,
+            "promptVariable": "SUPPORT_SYSTEM_PROMPT",
+            "minimumInterval": "12h",
+            "coolDown": "24h",
+        },
         control={"maxShare": "5%"},
+        beforeTraffic=[
+            {
+                "name": "golden",
+                "timeout": "10m",
+                "onInvalid": "Rollback",
+                "eval": {
+                    "dataset": {"configMap": "evals", "key": "golden.yaml"},
+                    "minimumScore": "80%",
+                    "repeat": 3,
+                    "baseline": {"configMap": "evals", "key": "baseline.json"},
+                    "maximumRegression": "5%",
+                    "onUnclear": "Pass",
+                    "path": "/v1/tasks",
+                    "answer": "label",
+                    "concurrency": 8,
+                    "taskTimeout": "30s",
+                    "scorers": ["shop.scorers:Polite"],
+                    "image": "example/scorers:1",
+                    "serviceAccountName": "scorers",
+                    "resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": "1Gi"}},
+                },
+            },
+        ],
         approval={"above": "50%", "quorum": 2, "ttl": "24h"},
         advisor={
             "model": "small",

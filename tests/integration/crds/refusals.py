@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.integration.api import Object
-from tests.integration.crds.examples import OTHER_DIGEST, REMOVED, container
+from tests.integration.crds.examples import OTHER_DIGEST, PEM, REMOVED, container
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,73 @@ ONE_KIND = (
     "give exactly one kind of check: successRate, failureRate, cost, latency, latencyQuantile, toolFailures, toolMix,"
     " topicMix, responseLength, events, llmCalls, score, ratio, promql"
 )
+
+
+def _verify(require: list[str], **key: Any) -> Mapping[str, Any]:
+    keys = [{"name": "ci", "publicKey": PEM, **key}]
+    return {"spec.release": {"verify": {"keys": keys, "require": require}}}
+
+
+_DATASET = {"dataset": {"configMap": "evals", "key": "golden.yaml"}, "minimumScore": "80%"}
+
+
+def _proof(**fields: object) -> Mapping[str, Any]:
+    return {"spec.beforeTraffic": [{"name": "one", "eval": _DATASET, **fields}]}
+
+
+def _baseline(**fields: object) -> Mapping[str, Any]:
+    return {"spec.beforeTraffic": [{"name": "one", "eval": {**_DATASET, "baseline": fields}}]}
+
+
 PAIRS = (
+    _pair(
+        "rollout",
+        "each claim in require needs a key that may vouch for it, or no version could ever start",
+        good=_verify(["build", "eval"]),
+        bad=_verify(["build", "eval"], claims=["build"]),
+    ),
+    _pair(
+        "rollout",
+        "give exactly one kind of proof: eval",
+        good=_proof(),
+        bad={"spec.beforeTraffic": [{"name": "one"}]},
+    ),
+    _pair(
+        "rollout",
+        "write a timeout of more than 0s and at most 24h",
+        good=_proof(timeout="24h"),
+        bad=_proof(timeout="24h1s"),
+    ),
+    _pair(
+        "rollout",
+        "write a timeout of more than 0s and at most 24h",
+        good=_proof(timeout="1s"),
+        bad=_proof(timeout="0s"),
+    ),
+    _pair(
+        "rollout",
+        "give either stable: true or configMap and key",
+        good=_baseline(stable=True),
+        bad=_baseline(stable=True, configMap="evals", key="baseline.json"),
+    ),
+    _pair(
+        "rollout",
+        "give either stable: true or configMap and key",
+        good=_baseline(configMap="evals", key="baseline.json"),
+        bad=_baseline(configMap="evals"),
+    ),
+    _pair(
+        "rollout",
+        "give either stable: true or configMap and key",
+        good=_baseline(stable=False, configMap="evals", key="baseline.json"),
+        bad=_baseline(),
+    ),
+    _pair(
+        "rollout",
+        "write at least 10m between two proposals",
+        good={"spec.proposals": {"minimumInterval": "10m"}},
+        bad={"spec.proposals": {"minimumInterval": "9m59s"}},
+    ),
     *(
         _pair(
             "rollout",
@@ -338,6 +404,29 @@ UPDATES = (
 """Rules on changes of an object that exists."""
 
 SCALARS: Mapping[str, tuple[object, ...]] = {
+    "write a name of lower-case letters, digits and dashes, no dash first or last, such as golden": (
+        "Golden",
+        "-a",
+        "a-",
+        "a.b",
+        "a b",
+        "",
+    ),
+    "write an object's name: lower-case letters, digits, dots and dashes, such as support-evals": (
+        "Evals",
+        "-a",
+        "a.",
+        "a/b",
+        "",
+    ),
+    "write a ConfigMap's key: letters, digits, dots and dashes, such as golden.yaml": (
+        "a/b",
+        "..",
+        "a b",
+        "",
+    ),
+    "write module:Class, such as shop.scorers:Polite": ("shop.scorers", "shop:", "shop:a b", "1a:B", ""),
+    "write a path that begins with a slash, such as /v1/tasks": ("v1", "/a b", "/a?b", "/a#b", ""),
     "write a percentage from 0% to 100% with at most two decimals, such as 5% or 0.5%": (
         "150%",
         "5.555%",
@@ -345,6 +434,12 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         "five",
         "100.01%",
         "5 %",
+        "",
+    ),
+    "write the name of an environment variable in capitals, such as SYSTEM_PROMPT": (
+        "system_prompt",
+        "1ST",
+        "SYSTEM-PROMPT",
         "",
     ),
     "write a percentage from 0% to 1000% with at most two decimals, such as 50% or 150%": (
@@ -431,6 +526,20 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         "https://hooks.example",
         "",
     ),
+    "write lower-case letters, digits and dashes, no dash first or last, such as ci": (
+        "CI",
+        "-ci",
+        "ci.key",
+        "",
+    ),
+    "write an Ed25519 public key as PEM, as openssl pkey -pubout prints it": (
+        PEM.replace("PUBLIC", "PRIVATE"),
+        PEM.replace("\n", ""),
+        PEM.replace("MCow", "MIow"),
+        PEM.replace("ZuE=", "Zu=="),
+        "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
+        "",
+    ),
     "write letters, digits and dashes, a letter first and no dash last, such as success": (
         "1st",
         "a b",
@@ -440,6 +549,19 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
 """Rules on single values: the words of the refusal and values that earn it. What is good stands in BASES."""
 
 BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
+    ("rollout-steps", {"spec.beforeTraffic.0.eval.repeat": 21}, "should be less than or equal to 20"),
+    ("rollout-steps", {"spec.beforeTraffic.0.eval.dataset": REMOVED}, "eval.dataset: Required value"),
+    (
+        "rollout-steps",
+        {"spec.beforeTraffic.0.eval.minimumScore": REMOVED},
+        "eval.minimumScore: Required value",
+    ),
+    ("rollout", {"spec.beforeTraffic": [_proof()["spec.beforeTraffic"][0]] * 2}, "Duplicate value"),
+    (
+        "rollout",
+        {"spec.beforeTraffic": [{"name": f"n{n}", "eval": _DATASET} for n in range(9)]},
+        "must have at most 8 items",
+    ),
     ("rollout", {"spec": REMOVED}, "spec: Required value"),
     ("rollout", {"spec.version": REMOVED}, "spec.version: Required value"),
     ("rollout", {"spec.verison": "1.0.0"}, 'unknown field "spec.verison"'),
@@ -489,6 +611,8 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
         {"spec.notify": [{"name": f"n{number}", "slack": {"ref": "team"}} for number in range(9)]},
         "must have at most 8 items",
     ),
+    ("rollout", {"spec.proposals": {"autostart": True}}, 'unknown field "spec.proposals.autostart"'),
+    ("rollout", {"spec.proposals": {"autoStart": "yes"}}, "must be of type boolean"),
     ("rollout", {"spec.router": {"kind": "Nginx"}}, 'supported values: "Envoy"'),
     ("rollout", {"spec.agent": "a" * 41}, "may not be more than 40"),
     ("rollout", {"spec.strategy": {"steps": []}}, "should have at least 1 items"),
@@ -511,6 +635,8 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     ("version", {"spec.replicas": 1001}, "should be less than or equal to 1000"),
     ("version", {"spec.lineage.author": "Robot"}, 'supported values: "Person", "Agent"'),
     ("version", {"spec.lineage.rationale": "x" * 4097}, "may not be more than 4096"),
+    ("version", {"spec.lineage.costUsd": 0.09}, "must be of type"),
+    ("version", {"spec.lineage.evidence": ["x"] * 17}, "must have at most 16 items"),
     ("version", {"spec.template.spec": REMOVED}, "spec.template.spec: Required value"),
     ("version", {"spec.template": {"containers": []}}, 'unknown field "spec.template.containers"'),
     ("version", {"spec.template.spec.containers": []}, "should have at least 1 items"),

@@ -260,6 +260,12 @@ def test_the_server_fills_in_what_applies(admin: Api) -> None:
             "events": "5%",
         },
         "approval": {"above": "99.99%", "quorum": 1, "ttl": "168h", "separationOfDuties": True},
+        "proposals": {
+            "autoStart": False,
+            "promptVariable": "SYSTEM_PROMPT",
+            "minimumInterval": "24h",
+            "coolDown": "72h",
+        },
         "rollback": {
             "sessions": "drain",
             "deadline": "30s",

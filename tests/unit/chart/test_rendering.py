@@ -13,7 +13,7 @@ from tests.unit.chart.helm import CHART, MUTATING, REPOSITORY, HelmError, Object
 from tests.unit.chart.test_rights import granted
 
 GOLDENS = Path(__file__).parent / "goldens"
-VARIANTS = ("default", "namespaced", "external-prometheus")
+VARIANTS = ("default", "namespaced", "external-prometheus", "ledger")
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -93,14 +93,14 @@ def test_the_router_has_time_to_drain() -> None:
     assert router["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
 
-def _operator_env(*arguments: str) -> dict[str, Object]:
+def operator_env(*arguments: str) -> dict[str, Object]:
     (operator,) = [pod for name, pod in pods(list(objects(*arguments))) if name.endswith("operator")]
     return {item["name"]: item for item in operator["containers"][0]["env"]}
 
 
 def test_the_advisor_is_nobody_unless_one_is_named_and_its_key_stays_in_its_secret() -> None:
-    assert not [name for name in _operator_env() if "ADVISOR" in name]
-    env = _operator_env("--set", "advisor.baseURL=http://llm.models:8000/v1,advisor.existingSecret=llm-key")
+    assert not [name for name in operator_env() if "ADVISOR" in name]
+    env = operator_env("--set", "advisor.baseURL=http://llm.models:8000/v1,advisor.existingSecret=llm-key")
     assert env["AGENT_ROLLOUTS_ADVISOR_URL"]["value"] == "http://llm.models:8000/v1"
     assert env["AGENT_ROLLOUTS_ADVISOR_API_KEY"]["valueFrom"] == {
         "secretKeyRef": {"name": "llm-key", "key": "apiKey"}
@@ -108,7 +108,7 @@ def test_the_advisor_is_nobody_unless_one_is_named_and_its_key_stays_in_its_secr
 
 
 def test_nobody_is_told_unless_a_secret_is_named_and_it_is_mounted_not_read() -> None:
-    assert "AGENT_ROLLOUTS_DESTINATIONS" not in _operator_env()
+    assert "AGENT_ROLLOUTS_DESTINATIONS" not in operator_env()
     found = list(objects("--set", "notifiers.secretName=oncall"))
     (pod,) = [pod for name, pod in pods(found) if name.endswith("operator")]
     env = {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
@@ -168,6 +168,11 @@ def test_the_definitions_are_those_of_the_repository_and_are_kept() -> None:
         ("operator.logLevel=verbose", "logLevel"),
         ("watchNamespaces={Shop}", "watchNamespaces"),
         ("prometheus.bundled.scrapeIntervalSeconds=5s", "scrapeIntervalSeconds"),
+        ("ledger.enabled=true,ledger.replicas=2", "expected 1 with SQLite.*ledger.databaseUrlSecret"),
+        ("ledger.maxAge=soon", "maxAge"),
+        ("ledger.redact={names}", "redact"),
+        ("ledger.holdout=half", "holdout"),
+        ("ledger.tokensSecret=My_Secret", "tokensSecret"),
     ],
 )
 def test_wrong_values_are_refused_by_name(values: str, words: str) -> None:

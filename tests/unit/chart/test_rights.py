@@ -22,6 +22,8 @@ AGENTS = {
         "apps/deployments": "create list patch watch",
         "/services": "create list patch watch",
         "/pods": "list watch",
+        "/configmaps": "list watch",
+        "batch/jobs": "create delete list watch",
         "events.k8s.io/events": "create",
     },
     "router": {f"{OURS}/agentroutes": "list watch", "discovery.k8s.io/endpointslices": "list watch"},

@@ -34,7 +34,8 @@ def ledger(folder: Path) -> Iterator[LedgerProcess]:
         "POST",
         "/v1/tasks",
         "agent",
-        [document(n, outcome=("success", "failure")[n % 2]) for n in range(4)],
+        [document(n, outcome=("success", "failure")[n % 2]) for n in range(4)]
+        + [document(9, outcome="failure", namespace="other")],
     )
     for attempt in (2, 11):
         send(
@@ -72,13 +73,14 @@ def test_the_newest_evidence_is_printed_or_that_of_an_attempt(ledger: LedgerProc
 
 
 def test_tasks_are_lines_the_newest_first(ledger: LedgerProcess, folder: Path) -> None:
-    def ids(*arguments: str) -> list[int]:
-        lines = read(ledger, folder, "tasks", "support", *arguments).splitlines()
+    def ids(*arguments: str, namespace: str = "shop") -> list[int]:
+        lines = read(ledger, folder, "tasks", "support", "-n", namespace, *arguments).splitlines()
         return [int(json.loads(line)["id"], 16) for line in lines]
 
     assert ids() == [3, 2, 1, 0]
     assert ids("--limit", "2") == [3, 2]
     assert ids("--failures") == [3, 1]
+    assert ids("--failures", namespace="other") == ids(namespace="other") == [9]
 
 
 def test_what_is_missing_is_said(ledger: LedgerProcess, folder: Path) -> None:
@@ -105,7 +107,9 @@ def test_without_an_address_or_a_token_it_says_what_to_name(
 ) -> None:
     for name in ("URL", "TOKEN_FILE"):
         monkeypatch.delenv(f"AGENT_ROLLOUTS_LEDGER_{name}", raising=False)
-    result = run("tasks", "support", *(part.format(url=ledger.url, folder=folder) for part in arguments))
+    result = run(
+        "tasks", "support", "-n", "shop", *(part.format(url=ledger.url, folder=folder) for part in arguments)
+    )
     assert isinstance(result.exception, CommandError)
     with pytest.raises(CommandError, match=words):
         raise result.exception

@@ -40,6 +40,27 @@ def test_a_waiting_rollout_shows_shares_checks_and_the_way_to_answer() -> None:
     assert "agentrollout approve support" in text
 
 
+def proof(name: str, verdict: str, message: str = "") -> dict[str, Any]:
+    known = {"kind": "eval", "terms": "1", "job": f"support-{name}-1", "startedAt": ago(minutes=2)}
+    return {"name": name, "verdict": verdict, "message": message, **known}
+
+
+def test_what_is_proven_before_traffic_is_shown_entry_by_entry() -> None:
+    proofs = [proof("golden", "PASS", "Eval score: 0.9000"), proof("more", "PENDING", "ErrImagePull")]
+    candidate = {"version": "2.0.0", "digest": "sha256:" + "b" * 64, "startedAt": ago(hours=1)}
+    status = {"candidate": {**candidate, "stepStartedAt": ago(hours=1), "proofs": proofs}}
+    item = rollout(status, beforeTraffic=[{"name": name} for name in ("golden", "more", "last")])
+    text = seen(overview(scene(item)))
+    assert "before traffic\n✔ PASS golden Eval score: 0.9000" in text
+    assert "▶ runs more Job support-more-1, for 2m: ErrImagePull" in text
+    assert "· waits last" in text
+    gate = {
+        **GATE,
+        "spec": {**GATE["spec"], "proofs": [{"name": "golden", "kind": "eval", "verdict": "PASS"}]},
+    }
+    assert "before traffic: eval golden PASS" in seen(overview(scene(WAITING, gate=gate)))
+
+
 def test_a_rollback_says_what_went_and_why() -> None:
     text = seen(overview(scene(ROLLED_BACK)))
     assert "↩ RolledBack" in text

@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from agentrollouts.api.scalars import short_digest
+from agentrollouts.api.verification import Verify
 from agentrollouts.cli.manifests import lint_text
+from agentrollouts.core.verification import Vouched
 from agentrollouts.release.source import read_source
+from agentrollouts.runtime.statements import statement, vouched
 from tests.releases import directory, tool
 from tests.unit.cli.runs import refused, run
 
@@ -126,3 +132,25 @@ def test_errors_of_a_release_directory_are_sentences(source: str) -> None:
     said = str(refused("release", "build", source))
     assert f"{source}/release.yaml: version: is missing" in said
     assert f"{source}/release.yaml: prompts: is missing" in said
+
+
+def test_a_statement_as_a_configmap_is_what_the_operator_reads(source: str, tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    secret, public = tmp_path / "key.pem", tmp_path / "key.pub"
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    made = run("release", "sign", source, "--key", str(secret), "--claim", "eval", "--configmap")
+    configmap = yaml.safe_load(made.stdout)
+    artifact = read_source(Path(source))
+    assert configmap["immutable"] is True
+    assert configmap["metadata"]["name"].startswith(f"support-2.1.0-{short_digest(artifact.digest)}-eval-")
+    verify = Verify.model_validate(
+        {"keys": [{"name": "evals", "publicKey": public.read_text()}], "require": ["eval"]}
+    )
+    assert vouched([statement(configmap)], artifact, verify) == (Vouched("eval", "evals"),)
+    envelope = tmp_path / "eval.json"
+    envelope.write_text(configmap["data"]["eval.json"])
+    checked = run(
+        "release", "verify", source, "--key", str(public), "--claim", "eval", "--attestation", str(envelope)
+    )
+    assert checked.stdout.strip() == artifact.digest

@@ -33,6 +33,16 @@ def test_each_request_is_an_annotation() -> None:
     assert asked(undoing, HEALTHY) == {"undo": TOKEN}
 
 
+def test_what_came_to_no_verdict_before_traffic_can_be_tried_again() -> None:
+    proof = {"name": "golden", "kind": "eval", "terms": "1", "verdict": "INVALID"}
+    candidate = {**WAITING["status"]["candidate"], "proofs": [proof]}
+    item = rollout({**WAITING["status"], "candidate": candidate})
+    assert asked(retrying, item) == {"retry": TOKEN}
+    proof["verdict"] = "PENDING"
+    with pytest.raises(CommandError, match="nothing to retry"):
+        asked(retrying, item)
+
+
 def test_a_long_reason_fits_into_the_status_that_remembers_it() -> None:
     value = asked(aborting, WAITING, reason="x" * 500)["abort"]
     assert value is not None

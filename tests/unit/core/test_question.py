@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from agentrollouts.api.agentversion import Lineage
 from agentrollouts.core.checks import CheckResult, Verdict
 from agentrollouts.core.opinion import Subject
-from agentrollouts.core.question import ask, encode, plain
+from agentrollouts.core.plain import plain
+from agentrollouts.core.question import ask, encode
 from tests.builders import climbing, digest, good, later
 
 INJECTIONS = (

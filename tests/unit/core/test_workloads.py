@@ -14,6 +14,7 @@ from agentrollouts.core.manifests import Named, deployment, stamp_of
 from agentrollouts.core.plan import Apply, PatchVersionStatus
 from agentrollouts.core.roles import Role, RolloutFacts, standing
 from agentrollouts.core.snapshot import Workload
+from agentrollouts.core.task_ledger import TaskLedger
 from agentrollouts.core.workloads import DeploymentFacts, VersionCase, digest_conflict, plan_version
 from tests.builders import START, digest
 from tests.fakes.stage import agent_version
@@ -173,15 +174,80 @@ def test_identity_wins_over_the_users_environment_and_the_rest_stays() -> None:
     }
     spec = version_spec(template={"spec": {"containers": [container], "terminationGracePeriodSeconds": 77}})
     pod = deployment(NAMED, spec, digest=A, replicas=1)["spec"]["template"]
-    env = {item["name"]: item.get("value") for item in pod["spec"]["containers"][0]["env"]}
+    variables = pod["spec"]["containers"][0]["env"]
+    env = {item["name"]: item.get("value") for item in variables}
+    whereabouts = {"fieldRef": {"fieldPath": "metadata.namespace"}}
+    assert {"name": "AGENT_NAMESPACE", "valueFrom": whereabouts} in variables
     assert (env["AGENT_VERSION"], env["MINE"], env["AGENT_RELEASE_DIGEST"]) == ("1.0.0", "1", A)
     assert "agent.release.digest=" + A in (env["OTEL_RESOURCE_ATTRIBUTES"] or "")
     assert pod["spec"]["terminationGracePeriodSeconds"] == 77
     assert pod["spec"]["containers"][0]["readinessProbe"]["tcpSocket"] == {"port": "http"}
     assert pod["metadata"]["labels"]["agentrollouts.io/digest"] == "a" * 12
-    names = [item["name"] for item in pod["spec"]["containers"][0]["env"]]
+    names = [item["name"] for item in variables]
     assert names[-1] == "MINE", "the user's may refer to ours"
     assert names.index("POD_NAME") < names.index("OTEL_RESOURCE_ATTRIBUTES"), "or $(POD_NAME) isn't expanded"
+
+
+LEDGER = TaskLedger("http://ledger.agent-rollouts:8090", "ledger-token")
+
+
+def posting_pod(ledger: TaskLedger | None, *env: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(variables of the container, pod spec)."""
+    container = {"name": "agent", "image": "x", "env": list(env)}
+    spec = version_spec(template={"spec": {"containers": [container]}})
+    made = deployment(NAMED, spec, digest=A, replicas=1, ledger=ledger)["spec"]["template"]["spec"]
+    return {item["name"]: item.get("value") for item in made["containers"][0]["env"]}, made
+
+
+def test_pods_are_told_where_the_ledger_is_and_find_their_token_if_there_is_one() -> None:
+    env, pod = posting_pod(LEDGER)
+    assert env["AGENT_LEDGER_URL"] == "http://ledger.agent-rollouts:8090"
+    (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "agent-rollouts-ledger"]
+    assert mount["readOnly"]
+    assert env["AGENT_LEDGER_TOKEN_FILE"] == f"{mount['mountPath']}/agent"
+    (volume,) = [v for v in pod["volumes"] if v["name"] == "agent-rollouts-ledger"]
+    assert volume["secret"] == {
+        "secretName": "ledger-token",
+        "items": [{"key": "agent", "path": "agent"}],
+        "optional": True,
+    }
+
+
+def test_without_a_ledger_and_without_its_secret_nothing_is_added() -> None:
+    env, pod = posting_pod(None)
+    assert not [name for name in env if "LEDGER" in name]
+    assert [v["name"] for v in pod["volumes"]] == ["agent-rollouts-state"]
+    env, pod = posting_pod(TaskLedger(LEDGER.url, ""))
+    assert [name for name in env if "LEDGER" in name] == ["AGENT_LEDGER_URL"]
+    assert [v["name"] for v in pod["volumes"]] == ["agent-rollouts-state"]
+
+
+@pytest.mark.parametrize("theirs", ["http://mine:1", ""])
+def test_an_address_of_the_users_wins_and_never_gets_the_token(theirs: str) -> None:
+    env, pod = posting_pod(LEDGER, {"name": "AGENT_LEDGER_URL", "value": theirs})
+    assert env["AGENT_LEDGER_URL"] == theirs
+    assert "AGENT_LEDGER_TOKEN_FILE" not in env
+    assert [m["name"] for m in pod["containers"][0]["volumeMounts"]] == ["agent-rollouts-state"]
+
+
+def test_a_token_file_of_the_users_wins() -> None:
+    env, _ = posting_pod(LEDGER, {"name": "AGENT_LEDGER_TOKEN_FILE", "value": "/mine"})
+    assert (env["AGENT_LEDGER_URL"], env["AGENT_LEDGER_TOKEN_FILE"]) == (LEDGER.url, "/mine")
+
+
+def test_what_the_user_mounts_in_the_tokens_place_stays() -> None:
+    mine = {"name": "mine", "mountPath": "/var/run/agent-rollouts-ledger"}
+    container = {"name": "agent", "image": "x", "volumeMounts": [mine]}
+    spec = version_spec(template={"spec": {"containers": [container]}})
+    pod = deployment(NAMED, spec, digest=A, replicas=1, ledger=LEDGER)["spec"]["template"]["spec"]
+    assert [m["name"] for m in pod["containers"][0]["volumeMounts"]] == ["mine", "agent-rollouts-state"]
+
+
+def test_pods_that_serve_go_on_when_a_ledger_is_added() -> None:
+    serving = case(ledger=LEDGER, deployment=live(2))
+    waiting = case(rollout=facts(), ledger=LEDGER, deployment=live(2))
+    made = [[kind for kind, _ in applied(found)].count("Deployment") for found in (serving, waiting)]
+    assert made == [0, 1], "one that serves nobody gets it"
 
 
 def test_a_probe_of_the_users_is_kept() -> None:
@@ -241,6 +307,7 @@ def test_the_status_says_how_the_pods_are() -> None:
         "Ready": "False",
         "Reconciling": "True",
         "Stalled": "False",
+        "Loaded": "Unknown",
     }
     again = plan_version(replace(found, status=status, now=START + timedelta(minutes=1)))
     assert not any(isinstance(a, PatchVersionStatus) for a in again.actions), "nothing new, nothing written"

@@ -30,6 +30,7 @@ def make_reporter(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator
     """Reporters on the hand clock, closed after the test; the environment of the machine plays no part."""
     for name in (
         "AGENT_STATE_DIR",
+        "AGENT_NAMESPACE",
         "AGENT_NAME",
         "AGENT_VERSION",
         "AGENT_TOOLS",

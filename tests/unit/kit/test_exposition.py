@@ -123,6 +123,8 @@ def test_identity_comes_from_the_environment() -> None:
     assert Identity.from_env({"AGENT_RELEASE_DIGEST": "sha256:0123"}) == Identity(digest="0123")
     assert Identity.from_env({}) == Identity(agent="agent", version="0.0.0-dev", digest="unknown")
     assert Identity.from_env({"AGENT_NAME": ""}).agent == "agent"
+    assert Identity.from_env({"AGENT_NAMESPACE": "shop"}) == Identity(namespace="shop")
+    assert Identity.from_env({"AGENT_NAMESPACE": ""}) == Identity(namespace="unknown")
 
 
 def test_the_agents_own_metrics_are_served_with_ours(reporter: Reporter) -> None:

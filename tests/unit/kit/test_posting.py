@@ -372,6 +372,51 @@ def test_the_token_is_read_anew_for_each_batch(tmp_path: Path) -> None:
         assert len(seen) == 2
 
 
+def test_a_token_file_that_is_not_there_is_none(tmp_path: Path) -> None:
+    with answering(lambda _: (202, TAKEN, {})) as (url, seen):
+        assert deliver(url, str(tmp_path / "agent"), LINES).posted == 3
+    assert seen[0][0] == "/v1/tasks "
+
+
+def test_an_agent_without_a_token_that_is_refused_says_once_what_to_do_and_posts_when_it_has_one(
+    make_reporter: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "tokens").mkdir()
+    (tmp_path / "tokens" / "agent").write_text("a-token-of-the-tests")
+    token = tmp_path / "agent"
+    guarded = LedgerProcess(tmp_path, "--tokens", str(tmp_path / "tokens"))
+    guarded.start()
+    try:
+        reporter = make_reporter(ledger_url=guarded.url, ledger_token_file=str(token))
+        with reporter.task() as t:
+            t.record_input("without a token")
+
+        def told() -> list[str]:
+            return [line.getMessage() for line in caplog.records if "ledger" in line.getMessage()]
+
+        until(lambda: bool(told()))
+        reporter._posting._hurry.set()
+        until(lambda: reporter.problems.total >= 2)
+        assert len(told()) == 1
+        assert f"AGENT_LEDGER_TOKEN_FILE={token} isn't there: make the Secret" in told()[0]
+        token.write_text("a-token-of-the-tests")
+        assert flushed(reporter).posted == 1
+    finally:
+        guarded.close()
+
+
+@pytest.mark.parametrize(
+    ("named", "words"), [(True, "give AGENT_LEDGER_TOKEN_FILE=.* a token"), (False, "name a file")]
+)
+def test_a_refusal_says_what_is_wrong_with_the_token(tmp_path: Path, words: str, *, named: bool) -> None:
+    (tmp_path / "agent").write_text("nobody's")
+    with (
+        answering(lambda _: (403, b"this token may not", {})) as (url, _),
+        pytest.raises(LedgerDownError, match=words),
+    ):
+        deliver(url, str(tmp_path / "agent") if named else "", LINES)
+
+
 def test_a_batch_that_is_too_much_at_once_is_sent_in_parts() -> None:
     def small(body: bytes) -> Answer:
         return (413, b"too large", {}) if body.count(b"\n") > 1 or b":3" in body else (202, TAKEN, {})

@@ -123,6 +123,7 @@ def test_what_is_no_batch_is_refused_whole(make: Callable[..., Ask], body: bytes
         ({"outcome": "fine"}, "outcome"),
         ({"costDollars": "1e3"}, "costDollars"),
         ({"unknown": 1}, "unknown: Extra inputs"),
+        ({"namespace": "The_Shop"}, "namespace"),
         ({"toolCalls": [{"name": "x", "durationSeconds": -1}]}, "toolCalls.0.durationSeconds"),
         ({"output": "é" * 131_072}, "at most 262144 bytes"),
     ],
@@ -166,7 +167,7 @@ def test_pages_are_followed_by_their_cursors(make: Callable[..., Ask]) -> None:
     ask("POST", "/v1/tasks", [document(number) for number in range(5)])
     seen, cursor = [], ""
     while True:
-        page = ask("GET", f"/v1/tasks?agent=support&limit=2{cursor}").json()
+        page = ask("GET", f"/v1/tasks?namespace=shop&agent=support&limit=2{cursor}").json()
         seen += [int(task["id"], 16) for task in page["tasks"]]
         if page["next"] is None:
             break
@@ -189,6 +190,7 @@ def test_pages_are_followed_by_their_cursors(make: Callable[..., Ask]) -> None:
         ("since=yesterday", "RFC 3339"),
         ("sort=up", "got sort"),
         ("agent=a&agent=b", "each parameter once"),
+        ("agent=support", "namespace of the agent 'support'"),
     ],
 )
 def test_a_wrong_parameter_is_named(make: Callable[..., Ask], query: str, words: str) -> None:
@@ -200,8 +202,10 @@ def test_a_wrong_parameter_is_named(make: Callable[..., Ask], query: str, words:
 def test_failures_need_an_agent_and_are_at_most_500(make: Callable[..., Ask]) -> None:
     ask = make()
     assert "agent=NAME" in told(ask("GET", "/v1/failures"))
-    assert ask("GET", "/v1/failures?agent=support&limit=500").status_code == 200
-    assert ask("GET", "/v1/failures?agent=support&limit=501").status_code == 400
+    assert "agent=NAME" in told(ask("GET", "/v1/failures?namespace=shop"))
+    assert "namespace of the agent" in told(ask("GET", "/v1/failures?agent=support"))
+    assert ask("GET", "/v1/failures?namespace=shop&agent=support&limit=500").status_code == 200
+    assert ask("GET", "/v1/failures?namespace=shop&agent=support&limit=501").status_code == 400
 
 
 def test_a_label_comes_later(make: Callable[..., Ask]) -> None:
@@ -213,7 +217,7 @@ def test_a_label_comes_later(make: Callable[..., Ask]) -> None:
         == 204
     )
     assert ask("GET", path).json()["expected"] == "ask [email]"
-    assert len(ask("GET", "/v1/failures?agent=support").json()["tasks"]) == 1
+    assert len(ask("GET", "/v1/failures?namespace=shop&agent=support").json()["tasks"]) == 1
     assert ask("POST", f"/v1/tasks/{2:032x}/expected", {"expected": 1}).status_code == 404
     assert ask("POST", f"{path}/expected", {"outcome": "failure"}).status_code == 400
     assert ask("POST", f"{path}/expected", b"[").status_code == 400
@@ -244,7 +248,7 @@ MAY = {
     ("POST", "/v1/tasks"): {"agent"},
     ("GET", "/v1/tasks"): {"reader", "improver", "operator"},
     ("GET", f"/v1/tasks/{1:032x}"): {"reader", "improver", "operator"},
-    ("GET", "/v1/failures?agent=support"): {"reader", "improver", "operator"},
+    ("GET", "/v1/failures?namespace=shop&agent=support"): {"reader", "improver", "operator"},
     ("POST", f"/v1/tasks/{1:032x}/expected"): {"agent"},
     ("PUT", "/v1/evidence/shop/support/1"): {"operator"},
     ("GET", "/v1/evidence/shop/support/1"): {"reader", "operator"},
@@ -273,7 +277,7 @@ def test_the_improver_never_meets_a_task_that_is_held_out(make: Callable[..., As
     ask = make(tokens=True, holdout=5_000)
     ask("POST", "/v1/tasks", [document(number, outcome="failure") for number in range(40)], role="agent")
     hidden = {number for number in range(40) if held_out(f"{number:032x}", 5_000)}
-    for path in ("/v1/tasks?limit=200", "/v1/failures?agent=support"):
+    for path in ("/v1/tasks?limit=200", "/v1/failures?namespace=shop&agent=support"):
         seen = {int(task["id"], 16) for task in ask("GET", path, role="improver").json()["tasks"]}
         assert seen == set(range(40)) - hidden
         assert len(ask("GET", path, role="reader").json()["tasks"]) == 40

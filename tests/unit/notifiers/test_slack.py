@@ -39,6 +39,7 @@ def notice(happening: Happening = "RolledBack", **facts: Any) -> Notice:
                 "reason": "CheckFailed",
                 "message": "success: succeeded 88.1% of 260 sessions against 97.4%",
                 "changed": ["model", "prompts"],
+                "changes": ["! tools: refund: new"],
                 **facts,
             }
         ),
@@ -69,6 +70,7 @@ def test_it_says_what_happened_with_the_numbers_and_what_to_do() -> None:
         "success FAIL: -9 points",
         "share 5% → 0%",
         "differs in model, prompts",
+        "! tools: refund: new",
         "2.0.0 sha256:bbbbbbbbbbbb",
         "kubectl agentrollout status support -n shop",
         "2026-01-05 09:00:00 UTC",

@@ -38,10 +38,12 @@ def test_the_document() -> None:
         "stable": {"version": "1.0.0", "digest": "sha256:" + "a" * 64},
         "share": {"before": 5.0, "after": 0.0},
         "changedParts": ["model", "prompts"],
+        "changes": ["! tools: refund: new"],
         "findings": [],
         "rationale": "",
         "commands": [
             "kubectl agentrollout status support -n shop",
+            "kubectl agentrollout diff support-1.0.0 support-2.0.0 -n shop",
             "kubectl agentrollout history support -n shop",
             "kubectl agentrollout retry support -n shop",
         ],

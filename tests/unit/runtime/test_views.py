@@ -183,7 +183,9 @@ def test_kopf_watches_and_does_nothing_else() -> None:
         "agentroutes",
         "deployments",
         "pods",
+        "jobs",
         "services",
+        "configmaps",
     }
     assert not found._changing.get_all_handlers()
     assert not found._spawning.get_all_handlers()
@@ -194,3 +196,4 @@ def test_kopf_watches_and_does_nothing_else() -> None:
     assert settings.scanning.disabled
     assert not settings.posting.enabled
     assert settings.watching.label_selectors["apps", "v1", "deployments"] == "agentrollouts.io/agent"
+    assert settings.watching.label_selectors["batch", "v1", "jobs"] == "agentrollouts.io/proof"

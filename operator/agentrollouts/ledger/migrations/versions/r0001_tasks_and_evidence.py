@@ -14,6 +14,7 @@ def upgrade() -> None:
     op.create_table(
         "tasks",
         sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("namespace", sa.String(63), nullable=False),
         sa.Column("agent", sa.String(40), nullable=False),
         sa.Column("version", sa.String(20), nullable=False),
         sa.Column("outcome", sa.String(16), nullable=False),
@@ -24,8 +25,8 @@ def upgrade() -> None:
         sa.Column("record", sa.Text, nullable=False),
     )
     op.create_index("tasks_newest", "tasks", ["finished", "id"])
-    op.create_index("tasks_newest_of_agent", "tasks", ["agent", "finished", "id"])
-    op.create_index("tasks_failures_of_agent", "tasks", ["agent", "failure", "finished", "id"])
+    op.create_index("tasks_newest_of_agent", "tasks", ["namespace", "agent", "finished", "id"])
+    op.create_index("tasks_failures_of_agent", "tasks", ["namespace", "agent", "failure", "finished", "id"])
     op.create_index("tasks_received", "tasks", ["received"])
     op.create_table(
         "evidence",

@@ -1,0 +1,44 @@
+"""The verb `improve`: one run of the improver by hand, with the user's own rights."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from agentrollouts.cli import options
+from agentrollouts.cli.errors import CommandError, error_about
+from agentrollouts.improver.settings import read_settings
+from agentrollouts.ports import ConflictError, GoneError, TerminalError, TransientError
+
+
+def improve_command(
+    agent: options.Agent,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask and try, print the prompt, and write nothing.")
+    ] = False,
+    namespace: options.Namespace = "",
+    context: options.Context = "",
+    kubeconfig: options.Kubeconfig = "",
+) -> None:
+    """Write a better system prompt from the agent's failures, try it, and propose it as a new version. Prints JSON.
+
+    Exit status: 0 proposed, or held for a reason; 3 refused; 2 settings that can't be used; 1 the cluster couldn't be asked.
+    """
+    try:
+        settings = read_settings(os.environ)
+    except ValueError as error:
+        raise CommandError(str(error), status=2) from error
+    from agentrollouts.improver.wiring import run
+
+    try:
+        outcome = asyncio.run(
+            run(settings, agent, dry_run=dry_run, namespace=namespace, context=context, kubeconfig=kubeconfig)
+        )
+    except (ConflictError, GoneError, TransientError, TerminalError) as error:
+        raise error_about(error) from error
+    typer.echo(outcome.model_dump_json(indent=2, exclude_none=True))
+    raise typer.Exit(outcome.exit_code)

@@ -1,0 +1,275 @@
+"""An evaluation before traffic, as the Job of ``spec.beforeTraffic`` does it: run, judge, and say what came of it.
+
+The summary goes to the container's termination message, which the operator reads. Everything else goes to the log, as one line
+of JSON: all results, the judgement, and the in-toto statement whose digest the summary has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from agentrollouts.api.before_traffic import MESSAGE_BYTES, ProofSummary
+from agentrollouts.evals.attempts import Attempt, results_of
+from agentrollouts.evals.dataset import Tasks, load
+from agentrollouts.evals.document import document
+from agentrollouts.evals.errors import InputError
+from agentrollouts.evals.files import text_of
+from agentrollouts.evals.gate import Judgement, Limits, OnUnclear, judge
+from agentrollouts.evals.results import Results, decimal, read, written
+from agentrollouts.evals.run import Pace, in_order, run
+from agentrollouts.evals.scorers import scorers_named
+from agentrollouts.evals.words import errors, lines, plain
+
+TERMINATION_LOG = "/dev/termination-log"
+STATUS: Mapping[str, int] = {"PASS": 0, "FAIL": 1, "INVALID": 2}
+"""Verdict to exit status, as ``eval gate`` has them."""
+REACHED_WITHIN = 30.0
+"""Seconds a version may take until it can be connected to: its pods are ready, but its Service may be news to this node."""
+_PAUSE = 0.5
+_SENTENCE = 1024
+_YAML = (".yaml", ".yml")
+
+Stated = Callable[[Mapping[str, Any]], bytes]
+"""From a predicate to a statement about the artifact, in its canonical form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One version that is evaluated."""
+
+    url: str
+    version: str
+    digest: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that stand in the Job."""
+    for name, text in (
+        ("dataset", "file with the dataset"),
+        ("target", "URL to POST each task to"),
+        ("agent", "the agent's name"),
+        ("version", "the candidate's version"),
+        ("artifact-digest", "the candidate's artifact digest"),
+        ("minimum-score", "the least score, from 0 to 1"),
+    ):
+        parser.add_argument(f"--{name}", required=True, help=text)
+    for name, default, text in (
+        ("baseline", "", "file with results to compare with"),
+        ("stable", "", "URL of the stable version, which is evaluated beside the candidate to compare with"),
+        ("stable-version", "", "the stable version"),
+        ("stable-digest", "", "the stable version's artifact digest"),
+        ("maximum-regression", "0.05", "the most that may be lost, from 0 to 1"),
+        ("answer", "", "which field of the JSON that is answered"),
+        ("summary", TERMINATION_LOG, "file for the summary"),
+    ):
+        parser.add_argument(f"--{name}", default=default, help=text)
+    for name, count in (("attempt", 1), ("repeat", 1), ("concurrency", 4), ("task-timeout", 60)):
+        parser.add_argument(f"--{name}", type=int, default=count)
+    parser.add_argument(
+        "--scorer", action="append", default=[], help="a scorer of your own, module:Class; may be repeated"
+    )
+    parser.add_argument("--on-unclear", choices=[each.value for each in OnUnclear], default="fail")
+
+
+def main(options: argparse.Namespace, stated: Stated) -> int:
+    """Evaluate and say so; the exit status of :data:`STATUS`. Whatever goes wrong is a verdict, INVALID."""
+    try:
+        judgement, baseline = asyncio.run(_evaluated(options))
+        said = stated(_predicate(options, judgement))
+        summary = _summary(judgement, said)
+        _log(judgement, baseline, said)
+    except InputError as error:
+        summary = ProofSummary(verdict="INVALID", message=_clipped(str(error)))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        summary = ProofSummary(verdict="INVALID", message="it was told to stop before it was done")
+    except Exception as error:
+        _write(
+            options.summary,
+            ProofSummary(verdict="INVALID", message=_clipped(f"{type(error).__name__}: {error}")),
+        )
+        raise
+    _write(options.summary, summary)
+    print(f"{summary.verdict}: {summary.message}", file=sys.stderr, flush=True)
+    return STATUS[summary.verdict]
+
+
+async def _evaluated(options: argparse.Namespace) -> tuple[Judgement, Results | None]:
+    this = asyncio.current_task()
+    assert this is not None
+    # SIGTERM comes at the Job's deadline.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    limits = Limits(
+        _fraction(options.minimum_score, "--minimum-score"),
+        _fraction(options.maximum_regression, "--maximum-regression"),
+        OnUnclear(options.on_unclear),
+    )
+    path = Path(options.dataset)
+    tasks = load(text_of(path), yaml=path.suffix.lower() in _YAML, scorers=scorers_named(options.scorer))
+    kept = read(text_of(Path(options.baseline))) if options.baseline else None
+    sides = [Side(options.target, options.version, options.artifact_digest)]
+    if options.stable:
+        sides.append(Side(options.stable, options.stable_version, options.stable_digest))
+    for side in sides:
+        await _reached(side)
+    # Both at the same time: what the hour or the model's provider does, it does to both.
+    found = await asyncio.gather(*(_results(side, tasks, options) for side in sides))
+    for side, results in zip(sides[1:], found[1:], strict=True):
+        _answers(side, results)
+    baseline = found[1] if options.stable else kept
+    return judge(found[0], baseline, limits), baseline
+
+
+async def _results(side: Side, tasks: Tasks, options: argparse.Namespace) -> Results:
+    import httpx
+
+    from agentrollouts.evals.http_target import HttpTarget
+
+    pace = Pace(options.repeat, options.concurrency, float(options.task_timeout))
+    done: list[Attempt] = []
+    async with AsyncExitStack() as stack:
+        limits = httpx.Limits(max_connections=pace.concurrency)
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=None, limits=limits))  # noqa: S113 - each task has a deadline of its own
+        target = HttpTarget(client, side.url, field=options.answer)
+        await run(tasks, target, pace, name=f"eval-{os.urandom(4).hex()}", done=done)
+    about = {"agent": options.agent, "version": side.version, "artifact_digest": side.digest}
+    return results_of(
+        in_order(tasks, done),
+        repeats=pace.repeats,
+        dataset_digest=tasks.digest,
+        **{name: value for name, value in about.items() if value},
+    )
+
+
+async def _reached(side: Side) -> None:
+    """Nobody's fault but the cluster's is a version that can't even be connected to; a FAIL would be the version's."""
+    parts = urlsplit(side.url)
+    if not parts.hostname:
+        raise InputError(f"expected a URL such as http://support-2-0-0/v1/tasks; got {side.url!r}")
+    last = "no answer"
+    deadline = asyncio.get_running_loop().time() + REACHED_WITHIN
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            async with asyncio.timeout(5):
+                _, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
+        except (OSError, TimeoutError) as error:
+            last = str(error) or type(error).__name__
+            await asyncio.sleep(_PAUSE)
+        else:
+            writer.close()
+            return
+    raise InputError(f"can't connect to {side.version} at {side.url} within {REACHED_WITHIN:g} s: {last}")
+
+
+def _answers(side: Side, results: Results) -> None:
+    """A baseline of errors alone would let everything pass."""
+    cases = results.cases or ()
+    if cases and len(errors(cases)) == len(cases):
+        raise InputError(
+            f"the stable version {side.version} answered no case, so there is nothing to compare with: {plain(cases[0].error or '')}"
+        )
+
+
+def _fraction(text: str, option: str) -> Fraction:
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise InputError(f"{option}: expected a number from 0 to 1, such as 0.85; got {text!r}") from error
+    if not value.is_finite() or not 0 <= value <= 1:
+        raise InputError(f"{option}: expected a number from 0 to 1, such as 0.85; got {text!r}")
+    return Fraction(value)
+
+
+def _predicate(options: argparse.Namespace, judgement: Judgement) -> Mapping[str, Any]:
+    """What the statement says; scores as text, for a canonical form has no fractions."""
+    found = judgement.comparison
+    return {
+        "verdict": "PASS" if judgement.passed else "FAIL",
+        "score": _four(judgement.results.score),
+        "minimumScore": options.minimum_score,
+        "maximumRegression": options.maximum_regression,
+        "datasetDigest": judgement.results.dataset_digest or "",
+        "repeats": judgement.results.repeats,
+        "cases": len(judgement.results.cases or ()),
+        "attempt": options.attempt,
+        "baseline": {
+            "score": _four(found.baseline),
+            "version": options.stable_version,
+            "artifactDigest": options.stable_digest,
+        }
+        if found is not None
+        else {},
+    }
+
+
+def _summary(judgement: Judgement, said: bytes) -> ProofSummary:
+    cases = judgement.results.cases or ()
+    return ProofSummary(
+        verdict="PASS" if judgement.passed else "FAIL",
+        message=_clipped("; ".join(line for line in lines(judgement) if line not in ("PASS", "FAIL"))),
+        score=_four(judgement.results.score),
+        baseline_score=_four(judgement.comparison.baseline) if judgement.comparison else "",
+        cases=len(cases),
+        repeats=judgement.results.repeats,
+        errors=len(errors(cases)),
+        flaky=len(judgement.flaky),
+        dataset_digest=judgement.results.dataset_digest,
+        statement_digest=f"sha256:{hashlib.sha256(said).hexdigest()}",
+    )
+
+
+def _log(judgement: Judgement, baseline: Results | None, said: bytes) -> None:
+    for line in lines(judgement):
+        print(line, file=sys.stderr)
+    whole = {
+        "results": json.loads(written(judgement.results)),
+        "baseline": json.loads(written(baseline)) if baseline is not None else None,
+        "judgement": document(judgement),
+        "statement": said.decode(),
+    }
+    print(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), flush=True)
+
+
+def _write(path: str, summary: ProofSummary) -> None:
+    body = _bytes(summary)
+    while len(body) > MESSAGE_BYTES:
+        # A character takes up to four bytes.
+        keep = len(summary.message) - max(2, (len(body) - MESSAGE_BYTES) // 4)
+        summary = summary.model_copy(update={"message": f"{summary.message[:keep]}…"})
+        body = _bytes(summary)
+    # NB: not replaced but written in place: the file is a mount of the kubelet's.
+    Path(path).write_bytes(body)
+
+
+def _bytes(summary: ProofSummary) -> bytes:
+    return summary.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+
+
+def _four(value: Fraction) -> str:
+    return f"{decimal(value):.4f}"
+
+
+def _clipped(text: str) -> str:
+    """On one line, without control characters, and no longer than a summary's message may be."""
+    line = "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
+    return line if len(line) <= _SENTENCE else f"{line[: _SENTENCE - 1]}…"
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Options from a command line."""
+    parser = argparse.ArgumentParser(prog="python -m agentrollouts eval", description=__doc__)
+    add_arguments(parser)
+    return parser.parse_args(list(arguments))
