@@ -40,6 +40,7 @@ class AgentProcess:
                 "SUPPORT_PORT": str(self.port),
                 "AGENT_METRICS_PORT": str(free_port()),
                 "AGENT_NAME": "support",
+                "AGENT_NAMESPACE": "shop",
                 "SUPPORT_LATENCY_MS": "0",
                 **env,
             },
@@ -78,6 +79,7 @@ def document(number: int, **fields: Any) -> dict[str, Any]:
     """A recorded task. The one place in which the tests of replays make one."""
     return {
         "id": f"{number:032x}",
+        "namespace": "shop",
         "agent": "support",
         "version": "1.0.0",
         "cohort": "stable",

@@ -147,7 +147,7 @@ def test_a_worse_version_of_the_sample_agent_is_found_without_a_single_refund(
         candidate.url,
         incumbent.url,
         source="ledger",
-        more=("--ledger", ledger.url, "--agent", "support"),
+        more=("--ledger", ledger.url, "--agent", "support", "--namespace", "shop"),
     )
     status, out, err = replay.end()
     assert status == 1, (out, err)

@@ -27,14 +27,17 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerProcess]:
     ]
     for first in (0, 300):
         assert process.post("/v1/tasks", items[first : first + 300])[0] == 202
-    process.post("/v1/tasks", [document(1000, agent="other")])
+    process.post("/v1/tasks", [document(1000, agent="other"), document(1001, namespace="elsewhere")])
     yield process
     process.close()
 
 
 def numbers(ledger: LedgerProcess, **asked: object) -> list[int]:
     with httpx.Client(trust_env=False) as client:
-        return [int(record.id, 16) for record in from_ledger(client, ledger.url, agent="support", **asked)]  # type: ignore[arg-type]
+        return [
+            int(record.id, 16)
+            for record in from_ledger(client, ledger.url, namespace="shop", agent="support", **asked)
+        ]  # type: ignore[arg-type]
 
 
 def test_every_page_is_read_and_no_other_agents_tasks(ledger: LedgerProcess) -> None:
@@ -58,12 +61,12 @@ def test_what_the_ledger_says_is_told(tmp_path: Path) -> None:
             httpx.Client(trust_env=False) as client,
             pytest.raises(ReplayError, match=r"token.*--token-file"),
         ):
-            list(from_ledger(client, process.url, agent="support"))
+            list(from_ledger(client, process.url, namespace="shop", agent="support"))
         with httpx.Client(
             trust_env=False, headers={"authorization": "Bearer a-token-that-may-read"}
         ) as client:
-            assert list(from_ledger(client, process.url, agent="support")) == []
+            assert list(from_ledger(client, process.url, namespace="shop", agent="support")) == []
     finally:
         process.close()
     with httpx.Client(trust_env=False) as client, pytest.raises(ReplayError, match=r"can't be reached"):
-        list(from_ledger(client, process.url, agent="support"))
+        list(from_ledger(client, process.url, namespace="shop", agent="support"))

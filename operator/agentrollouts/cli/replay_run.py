@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,11 @@ from typing import Annotated
 
 import typer
 
-from agentrollouts.api.task import TaskRecord
 from agentrollouts.cli import quantities
 from agentrollouts.cli.errors import CommandError
-from agentrollouts.cli.ledger import Ledger, TokenFile, token_of
+from agentrollouts.cli.ledger import Ledger, TokenFile
 from agentrollouts.cli.replay_options import (
     INVALID,
-    LEDGER,
     Candidate,
     Incumbent,
     Listen,
@@ -30,6 +27,7 @@ from agentrollouts.cli.replay_options import (
     tell,
     url,
 )
+from agentrollouts.cli.replay_source import Records
 from agentrollouts.evals.errors import InputError
 from agentrollouts.evals.files import check_writable, put
 from agentrollouts.replay.attempt import Lane
@@ -47,9 +45,6 @@ from agentrollouts.replay.words import summary
 
 STATUS = MappingProxyType({"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3})
 INTERRUPTED = 130
-
-
-Records = Callable[[], Iterable[TaskRecord]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +115,10 @@ def run_command(
             "--summary", metavar="FILE", help="Write verdict and numbers there, 4096 bytes at most."
         ),
     ] = "",
-    agent: Annotated[str, typer.Option("--agent", help="ledger: whose tasks.", show_default=False)] = "",
+    agent: Annotated[str, typer.Option("--agent", help="Whose tasks.", show_default=False)] = "",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Where that agent runs.", show_default=False)
+    ] = "",
     version: Annotated[
         str, typer.Option("--recorded-version", help="Only tasks of this version.", show_default=False)
     ] = "",
@@ -146,7 +144,7 @@ def run_command(
             check_writable(Path(name))
         path = Path(journal or f"{output}.journal")
         with Journal(path, {"candidate": candidate, "incumbent": incumbent, "seed": seed}) as kept:
-            plan = _plan(kept, tasks, seed, lambda: _records(source, agent, version, ledger, token_file))
+            plan = _plan(kept, tasks, seed, Records(source, namespace, agent, version, ledger, token_file))
             if _interrupted(plan, asked, kept):
                 raise CommandError(
                     f"interrupted after {len(kept.kept.done)} answers; the same command goes on from {path}",
@@ -164,35 +162,9 @@ def run_command(
 def _plan(kept: Journal, tasks: int, seed: str, records: Records) -> Plan:
     """What the journal has chosen is enough, or more is chosen: a replay that goes on does the tasks that it began with."""
     before = kept.kept.tasks
-    plan = chosen(records() if len(before) < tasks else (), tasks, seed=seed, before=before)
+    plan = chosen(records.read() if len(before) < tasks else (), tasks, seed=seed, before=before)
     kept.choose(plan.tasks)
     return plan
-
-
-def _records(source: str, agent: str, version: str, ledger: str, token_file: str) -> Iterator[TaskRecord]:
-    """The recorded tasks; ``version`` empty: of whichever version, ``agent`` empty: of the only one in the file."""
-    import httpx
-
-    from agentrollouts.replay.source import from_file, from_ledger
-
-    if source != LEDGER:
-        found = from_file(Path(source))
-        yield from (
-            record for record in found if version in ("", record.version) and agent in ("", record.agent)
-        )
-        return
-    if not agent:
-        raise ReplayError("--from ledger: expected --agent NAME, which says whose tasks")
-    headers = {"authorization": f"Bearer {_token(token_file)}"} if token_file else {}
-    with httpx.Client(headers=headers) as client:
-        yield from from_ledger(client, url(ledger, "--ledger"), agent=agent, version=version)
-
-
-def _token(file: str) -> str:
-    try:
-        return token_of(file)
-    except CommandError as error:
-        raise ReplayError(f"--token-file: {error}") from error
 
 
 def _keep(found: Report, output: str, summary_file: str) -> None:
