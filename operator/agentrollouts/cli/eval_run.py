@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +21,7 @@ from agentrollouts.cli.eval_options import (
     about,
     score_of,
 )
+from agentrollouts.cli.interruption import interruptible
 from agentrollouts.evals.attempts import Attempt, results_of
 from agentrollouts.evals.dataset import Tasks, load
 from agentrollouts.evals.errors import InputError
@@ -91,14 +91,12 @@ def run_command(
 
 
 def _interrupted(tasks: Tasks, target: str, answer: str, pace: Pace, done: list[Attempt]) -> bool:
-    """Run until the end or an interruption; True after one. SIGTERM, as a CI system or a Job's deadline sends it, is one, too."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    """Run until the end or an interruption; True after one."""
     try:
-        asyncio.run(_run(tasks, target, answer, pace, done))
+        with interruptible():
+            asyncio.run(_run(tasks, target, answer, pace, done))
     except KeyboardInterrupt:
         return True
-    finally:
-        signal.signal(signal.SIGTERM, before)
     return False
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 
 from agentrollouts.cli import quantities
 from agentrollouts.cli.errors import CommandError
+from agentrollouts.cli.interruption import interruptible
 from agentrollouts.cli.ledger import Ledger, TokenFile
 from agentrollouts.cli.replay_options import (
     INVALID,
@@ -36,9 +36,9 @@ from agentrollouts.replay.disagreement import comparisons
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.judge import Limits
+from agentrollouts.replay.pace import Pace
 from agentrollouts.replay.plan import Plan, chosen
 from agentrollouts.replay.report import Report, written
-from agentrollouts.replay.run import Pace
 from agentrollouts.replay.summarise import summarised
 from agentrollouts.replay.text import THRESHOLD
 from agentrollouts.replay.words import summary
@@ -174,14 +174,12 @@ def _keep(found: Report, output: str, summary_file: str) -> None:
 
 
 def _interrupted(plan: Plan, asked: Asked, journal: Journal) -> bool:
-    """Run until the end or an interruption; True after one. SIGTERM, as a Job's deadline sends it, is one, too."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    """Run until the end or an interruption; True after one."""
     try:
-        asyncio.run(_run(plan, asked, journal))
+        with interruptible():
+            asyncio.run(_run(plan, asked, journal))
     except KeyboardInterrupt:
         return True
-    finally:
-        signal.signal(signal.SIGTERM, before)
     return False
 
 

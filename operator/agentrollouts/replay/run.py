@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from agentrollouts.api.task import TaskRecord
 from agentrollouts.replay.attempt import Attempt, Lane
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.lane import LaneClient, TransportFailed
+from agentrollouts.replay.pace import Pace
 from agentrollouts.replay.plan import Plan, steps
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How many tasks are in flight at once, how often a broken connection is tried again, and the seconds before the first time.
-
-    Each further pause is twice as long.
-    """
-
-    concurrency: int = 4
-    retries: int = 4
-    pause: float = 0.5
-
 
 Clients = Mapping[Lane, LaneClient]
 Tell = Callable[[int, int], None]

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -64,8 +65,38 @@ def test_a_run_becomes_results_that_the_gate_reads(folder: Path) -> None:
     )
 
 
-def started(folder: Path, function: str) -> subprocess.Popen[str]:
-    command = (sys.executable, "-m", "agentrollouts.cli.app", "eval", "run", "dataset.yaml", "-o", "r.json")
+BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$0" "$@"')
+"""As a shell that isn't interactive starts what it leaves in the background: deaf to Ctrl-C."""
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    """Starts a run that hangs, once it has asked; none is left behind."""
+    made: list[subprocess.Popen[str]] = []
+
+    def begin(function: str, *before: str) -> subprocess.Popen[str]:
+        made.append(started(folder, function, before))
+        return made[-1]
+
+    yield begin
+    for each in made:
+        each.kill()
+        each.wait()
+
+
+def started(folder: Path, function: str, before: Sequence[str]) -> subprocess.Popen[str]:
+    command = (
+        *before,
+        sys.executable,
+        "-m",
+        "agentrollouts.cli.app",
+        "eval",
+        "run",
+        "dataset.yaml",
+        "-o",
+        "r.json",
+    )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     running = subprocess.Popen(
         (*command, "--target", f"an_agent:{function}", "--concurrency", "1", "--timeout", "1h"),
@@ -76,11 +107,12 @@ def started(folder: Path, function: str) -> subprocess.Popen[str]:
     return running
 
 
+@pytest.mark.parametrize("before", [(), BACKGROUND], ids=["terminal", "background"])
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_keeps_what_was_done_and_the_gate_refuses_it(
-    folder: Path, kind: signal.Signals
+    folder: Path, start: Start, kind: signal.Signals, before: tuple[str, ...]
 ) -> None:
-    running = started(folder, "hangs")
+    running = start("hangs", *before)
     running.send_signal(kind)
     _, told = running.communicate(timeout=120)
     assert running.returncode == 130
@@ -91,9 +123,11 @@ def test_an_interruption_keeps_what_was_done_and_the_gate_refuses_it(
     assert (error.status, "partial" in str(error)) == (2, True)
 
 
-def test_an_interruption_before_anything_is_done_leaves_the_results_of_before(folder: Path) -> None:
+def test_an_interruption_before_anything_is_done_leaves_the_results_of_before(
+    folder: Path, start: Start
+) -> None:
     (folder / "r.json").write_text("before")
-    running = started(folder, "hangs_at_once")
+    running = start("hangs_at_once")
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=120)
     assert (running.returncode, "nothing is written" in told) == (130, True)

@@ -19,9 +19,10 @@ from agentrollouts.replay.attempt import Attempt, Lane
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.lane import Asking, LaneClient
+from agentrollouts.replay.pace import Pace
 from agentrollouts.replay.plan import chosen
 from agentrollouts.replay.recordings import Recordings
-from agentrollouts.replay.run import Pace, run
+from agentrollouts.replay.run import run
 from tests.replay.lanes import free_port
 from tests.unit.replay.made import record
 
