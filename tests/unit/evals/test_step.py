@@ -37,7 +37,7 @@ def serve() -> Iterator[Serve]:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 status, value = answer(body["text"])
-                content = json.dumps(value).encode()
+                content = json.dumps(value, ensure_ascii=False).encode()
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(content)))
@@ -186,7 +186,7 @@ def test_a_summary_fits_whatever_the_words_are(folder: Path, serve: Serve) -> No
         for n in range(10)
     )
     (folder / "golden.yaml").write_text(f"evaluators: [EqualsExpected]\ncases:\n{cases}")
-    main(arguments(folder, serve(lambda _: (500, {"error": '"\\' * 200}))))
+    main(arguments(folder, serve(lambda _: (500, {"error": chr(0x1F600) * 200}))))
     assert said(folder).message.endswith("…")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from agentrollouts.ports import TerminalError, TransientError
+from agentrollouts.core.plan import CreateJob, Emit, Plan
+from agentrollouts.ports import Key, TerminalError, TransientError
 from tests.fakes.cluster import Object
 from tests.fakes.stage import Stage, agent_version, rollout
 
@@ -277,6 +279,15 @@ async def test_an_operator_that_dies_around_the_creation_of_a_job_makes_one_and_
     end(stage, PASS)
     await stage.go(2)
     assert stage.shares()["2.0.0"] == 500
+
+
+@pytest.mark.asyncio
+async def test_a_job_that_is_there_before_the_watch_tells_is_taken_for_made() -> None:
+    stage = await proving()
+    plan = Plan((CreateJob(jobs(stage)[0]), Emit("After", "it")), timedelta(0))
+    uid = stage.cluster.get("Rollout", "support")["metadata"]["uid"]
+    await stage.operator.ticker.writer.executor.carry_out(plan, Key("Rollout", "shop", "support"), uid)
+    assert ("After", "it") in stage.cluster.events
 
 
 @pytest.mark.asyncio
