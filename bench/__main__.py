@@ -20,6 +20,9 @@ from hack.cluster.settings import read_settings
 COMMANDS: dict[str, list[str]] = {
     "tick": ["-m", "bench.tick", "--rollouts", "5000"],
     "kit": ["-m", "bench.kit_overhead"],
+    "digest": ["-m", "bench.digest"],
+    "ledger": ["-m", "bench.ledger"],
+    "replay": ["-m", "bench.replay"],
     "flip": ["-m", "bench.flip", "--flips", "60"],
     "fleet-200": ["-m", "bench.fleet", "--rollouts", "200", "--interval", "10"],
     "fleet-100-default": ["-m", "bench.fleet", "--rollouts", "100", "--interval", "2"],
