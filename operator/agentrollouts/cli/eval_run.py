@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -21,7 +20,7 @@ from agentrollouts.cli.eval_options import (
     about,
     score_of,
 )
-from agentrollouts.cli.interruption import interruptible
+from agentrollouts.cli.interruption import is_interrupted
 from agentrollouts.evals.attempts import Attempt, results_of
 from agentrollouts.evals.dataset import Tasks, load
 from agentrollouts.evals.errors import InputError
@@ -71,7 +70,7 @@ def run_command(
         )
         check_writable(Path(output))
         done: list[Attempt] = []
-        partial = _interrupted(tasks, target, answer, pace, done)
+        partial = is_interrupted(_run(tasks, target, answer, pace, done))
         if not done:
             raise CommandError("interrupted before anything was done; nothing is written", status=INTERRUPTED)
         found = results_of(
@@ -88,16 +87,6 @@ def run_command(
             f"interrupted after {len(done)} of {len(tasks.tasks) * repeat} tasks; {output} is partial, and eval gate refuses it",
             status=INTERRUPTED,
         )
-
-
-def _interrupted(tasks: Tasks, target: str, answer: str, pace: Pace, done: list[Attempt]) -> bool:
-    """Run until the end or an interruption; True after one."""
-    try:
-        with interruptible():
-            asyncio.run(_run(tasks, target, answer, pace, done))
-    except KeyboardInterrupt:
-        return True
-    return False
 
 
 async def _run(tasks: Tasks, target: str, answer: str, pace: Pace, done: list[Attempt]) -> None:

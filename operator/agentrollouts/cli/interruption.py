@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
+from typing import Any
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Both Ctrl-C and SIGTERM, as a CI system or a Job's deadline sends it, are a KeyboardInterrupt.
+def is_interrupted(work: Coroutine[Any, Any, None]) -> bool:
+    """Run until the end or an interruption; True after one: Ctrl-C, or SIGTERM, as a CI system or a Job's deadline sends it.
 
-    NB: a shell that isn't interactive lets what it starts in the background ignore SIGINT, and Python leaves it at that.
+    NB: the handlers are the loop's own. It would sleep on through one of ``signal.signal`` that is called just before it goes to sleep, and
+    ``asyncio.run`` by itself leaves SIGINT ignored where a shell that isn't interactive has started the run in the background.
     """
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)),
-    }
+
+    async def watched() -> None:
+        this, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert this is not None
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(kind, this.cancel)
+        await work
+
     try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
+        asyncio.run(watched())
+    except asyncio.CancelledError:
+        return True
+    return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from agentrollouts.cli import quantities
 from agentrollouts.cli.errors import CommandError
-from agentrollouts.cli.interruption import interruptible
+from agentrollouts.cli.interruption import is_interrupted
 from agentrollouts.cli.ledger import Ledger, TokenFile
 from agentrollouts.cli.replay_options import (
     INVALID,
@@ -145,7 +144,7 @@ def run_command(
         path = Path(journal or f"{output}.journal")
         with Journal(path, {"candidate": candidate, "incumbent": incumbent, "seed": seed}) as kept:
             plan = _plan(kept, tasks, seed, Records(source, namespace, agent, version, ledger, token_file))
-            if _interrupted(plan, asked, kept):
+            if is_interrupted(_run(plan, asked, kept)):
                 raise CommandError(
                     f"interrupted after {len(kept.kept.done)} answers; the same command goes on from {path}",
                     status=INTERRUPTED,
@@ -171,16 +170,6 @@ def _keep(found: Report, output: str, summary_file: str) -> None:
     put(Path(output), written(found).encode())
     if summary_file:
         put(Path(summary_file), summary(found))
-
-
-def _interrupted(plan: Plan, asked: Asked, journal: Journal) -> bool:
-    """Run until the end or an interruption; True after one."""
-    try:
-        with interruptible():
-            asyncio.run(_run(plan, asked, journal))
-    except KeyboardInterrupt:
-        return True
-    return False
 
 
 async def _run(plan: Plan, asked: Asked, journal: Journal) -> None:
