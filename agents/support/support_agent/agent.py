@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from typing import Final
 
@@ -98,7 +99,7 @@ def instructions_of(profile: str) -> str:
 
 
 def build_model(settings: Settings) -> Model:
-    """The offline model, or a chat-completions endpoint as every OpenAI-compatible server offers it."""
+    """The offline model, or a chat-completions endpoint as every OpenAI-compatible server offers it. ValueError without its key."""
     if settings.model == OFFLINE:
         offline = OfflineModel(
             profile=settings.profile,
@@ -107,6 +108,11 @@ def build_model(settings: Settings) -> Model:
             prompt=instructions_of(settings.profile.name),
         )
         return offline.as_model()
+    if not os.environ.get("OPENAI_API_KEY"):
+        raise ValueError(
+            f"OPENAI_API_KEY must be set for the model {settings.model}; any value will do where the endpoint at OPENAI_BASE_URL asks"
+            " for none"
+        )
     # Imported here: 34 MB of memory and a second of start-up that most pods never need.
     from openai import AsyncOpenAI
     from pydantic_ai.models.openai import OpenAIChatModel

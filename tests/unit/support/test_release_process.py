@@ -29,6 +29,8 @@ def env(tmp_path: Path) -> dict[str, str]:
         "AGENT_RELEASE_DIR": str(mounted),
         "AGENT_RELEASE_DIGEST": artifact.digest,
         "AGENT_TERMINATION_LOG": str(log),
+        "SUPPORT_MODEL": "offline",
+        "OPENAI_API_KEY": "",
     }
 
 
@@ -57,3 +59,10 @@ def test_a_release_without_the_profiles_prompt_ends_the_agent(start, env):
     _, stderr = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 2
     assert "expected the prompt prompts/better.md in the release" in stderr
+
+
+def test_the_model_of_the_release_is_the_one_that_is_asked(start, env):
+    process, _ = start(**env | {"SUPPORT_MODEL": ""})
+    _, stderr = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 2
+    assert "OPENAI_API_KEY must be set for the model openai:" in stderr
