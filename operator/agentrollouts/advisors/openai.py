@@ -6,12 +6,13 @@ It works with the library's versions 2 and 3, which bring different HTTP clients
 from __future__ import annotations
 
 import json
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import openai
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError
+from agentrollouts.advisors.completion import NoAnswer, answer_in
 from agentrollouts.advisors.endpoint import Endpoint, Target
 from agentrollouts.api.advisor import AdvisorSpec
 from agentrollouts.core.opinion import ASSUMED_TOKENS, NoOpinion, Opinion
@@ -90,26 +91,12 @@ class OpenAIAdvisor:
         )
         # NB: read from the raw answer, for one that can't be parsed has been paid for as well.
         tokens = _tokens(raw.http_response.content)
-        try:
-            return _opinion(raw.parse(), tokens)
-        except openai.LengthFinishReasonError:
-            return NoOpinion("Nonsense", f"the answer has more than {MOST_TOKENS} tokens", tokens)
-        except openai.ContentFilterFinishReasonError:
-            return NoOpinion("Refused", "the endpoint's content filter kept the answer back", tokens)
-        except ValidationError:
-            return NoOpinion("Nonsense", "the answer doesn't follow the schema", tokens)
-        except (ValueError, TypeError, AttributeError, openai.OpenAIError):
-            return NoOpinion("Nonsense", "the answer is no chat completion", tokens)
-
-
-def _opinion(completion: Any, tokens: int) -> Opinion | NoOpinion:
-    message = completion.choices[0].message if completion.choices else None
-    if message is None or (message.parsed is None and not message.refusal):
-        return NoOpinion("Nonsense", "the answer is empty", tokens)
-    if message.refusal or not isinstance(message.parsed, AdvisorAnswer):
-        return NoOpinion("Refused", "the model refuses to answer", tokens)
-    said = message.parsed
-    return Opinion(said.action, round(said.confidence * 10_000), said.reason, tuple(said.evidence), tokens)
+        said = answer_in(raw, AdvisorAnswer, most_tokens=MOST_TOKENS)
+        if isinstance(said, NoAnswer):
+            return NoOpinion(said.problem, said.words, tokens)
+        return Opinion(
+            said.action, round(said.confidence * 10_000), said.reason, tuple(said.evidence), tokens
+        )
 
 
 def _tokens(body: bytes) -> int:

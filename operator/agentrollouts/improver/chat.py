@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import openai
-from pydantic import ValidationError
 
 from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError
+from agentrollouts.advisors.completion import NoAnswer, answer_in
 from agentrollouts.improver.budget import MOST_TOKENS, Usage
 from agentrollouts.improver.ports import Answer, Problem
 from agentrollouts.improver.proposal import Proposal
@@ -75,25 +75,10 @@ class ChatModel:
         )
         # NB: read from the raw answer, for one that can't be parsed has been paid for as well.
         usage = _usage(raw.http_response.content)
-        try:
-            return _answer(raw.parse(), usage)
-        except openai.LengthFinishReasonError:
-            return _none("Nonsense", f"the answer has more than {MOST_TOKENS} tokens", usage)
-        except openai.ContentFilterFinishReasonError:
-            return _none("Refused", "the endpoint's content filter kept the answer back", usage)
-        except ValidationError:
-            return _none("Nonsense", "the answer doesn't follow the schema", usage)
-        except (ValueError, TypeError, AttributeError, openai.OpenAIError):
-            return _none("Nonsense", "the answer is no chat completion", usage)
-
-
-def _answer(completion: Any, usage: Usage | None) -> Answer:
-    message = completion.choices[0].message if completion.choices else None
-    if message is None or (message.parsed is None and not message.refusal):
-        return _none("Nonsense", "the answer is empty", usage)
-    if message.refusal or not isinstance(message.parsed, Proposal):
-        return _none("Refused", "the model refuses to answer", usage)
-    return Answer(proposal=message.parsed, text=message.parsed.model_dump_json(), usage=usage)
+        said = answer_in(raw, Proposal, most_tokens=MOST_TOKENS)
+        if isinstance(said, NoAnswer):
+            return _none(said.problem, said.words, usage)
+        return Answer(proposal=said, text=said.model_dump_json(), usage=usage)
 
 
 def _none(problem: Problem, words: str, usage: Usage | None) -> Answer:

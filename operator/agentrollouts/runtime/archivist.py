@@ -16,16 +16,13 @@ from functools import partial
 from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.ports import Bundle, Cluster, EvidenceStore, Kept, Key, NotKept
 from agentrollouts.runtime.execute import reference
+from agentrollouts.runtime.pauses import pause
 from agentrollouts.runtime.scheduler import Timing
 from agentrollouts.runtime.telemetry import Telemetry
 from agentrollouts.runtime.views import Place
 
 TIMEOUT = 30.0
 """Seconds one try may take; it may read some megabytes of tasks."""
-PAUSE_FIRST, PAUSE_LAST = 2.0, 300.0
-"""Seconds until a bundle is tried again, doubling from the first to the last."""
-JITTER = 0.25
-"""A pause is up to a quarter shorter, so that bundles that failed together drift apart."""
 LANES = 2
 """Tries under way at once."""
 
@@ -121,7 +118,7 @@ class Archivist:
                 await self._tell(key, bundle, said)
             if said.final:
                 return
-            await self.timing.sleep(self._pause(tries, said))
+            await self.timing.sleep(pause(tries, self.timing.chance(), said.retry_after))
         self._count("Kept")
 
     async def _try(self, bundle: Bundle) -> Kept | NotKept:
@@ -135,10 +132,6 @@ class Archivist:
             # A store answers with values; an exception is a bug in it.
             _log.exception("the evidence store failed")
             return NotKept(f"the evidence store failed: {type(error).__name__}")
-
-    def _pause(self, tries: int, said: NotKept) -> float:
-        pause = min(PAUSE_LAST, PAUSE_FIRST * 2.0 ** min(tries - 1, 16)) * (1 - JITTER * self.timing.chance())
-        return max(pause, said.retry_after or 0.0)
 
     def _count(self, outcome: str) -> None:
         self.telemetry.bundles.labels(outcome).inc()

@@ -21,16 +21,13 @@ from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.ports import Cluster, Delivered, Key, Notice, Notifier, Undelivered
 from agentrollouts.runtime.execute import reference
+from agentrollouts.runtime.pauses import pause
 from agentrollouts.runtime.scheduler import Timing
 from agentrollouts.runtime.telemetry import Telemetry
 from agentrollouts.runtime.views import Place
 
 TIMEOUT = 5.0
 """Seconds one try may take."""
-PAUSE_FIRST, PAUSE_LAST = 2.0, 300.0
-"""Seconds until a notice is tried again, doubling from the first to the last."""
-JITTER = 0.25
-"""A pause is up to a quarter shorter, so that notices that failed together drift apart."""
 PATIENCE = 3600.0
 """Seconds after which a notice that was never taken is given up. It has always been tried once."""
 LANES = 2
@@ -141,7 +138,7 @@ class Courier:
                 await self._tell(key, sender, spec, notice.facts, said, last=last)
             if last:
                 return
-            await self.timing.sleep(self._pause(tries, said))
+            await self.timing.sleep(pause(tries, self.timing.chance(), said.retry_after))
 
     async def _try(self, notice: Notice, spec: NotifierSpec) -> Delivered | Undelivered:
         try:
@@ -160,10 +157,6 @@ class Courier:
         if lane is None:
             lane = self._lanes[destination] = asyncio.Semaphore(LANES)
         return lane
-
-    def _pause(self, tries: int, said: Undelivered) -> float:
-        pause = min(PAUSE_LAST, PAUSE_FIRST * 2.0 ** (tries - 1)) * (1 - JITTER * self.timing.chance())
-        return max(pause, said.retry_after or 0.0)
 
     def _count(self, spec: NotifierSpec, outcome: str) -> None:
         self.telemetry.notifications.labels(spec.member[0], outcome).inc()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from agentrollouts.api.agentroute import AgentRouteSpec
 from agentrollouts.api.agentversion import AgentVersionStatus
@@ -33,17 +33,7 @@ Resource = Literal[
     "services",
     "configmaps",
 ]
-RESOURCES: tuple[Resource, ...] = (
-    "rollouts",
-    "agentversions",
-    "approvalgates",
-    "agentroutes",
-    "deployments",
-    "pods",
-    "jobs",
-    "services",
-    "configmaps",
-)
+RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
 
 class Objects:
