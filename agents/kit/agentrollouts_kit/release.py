@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -109,6 +109,16 @@ def read_release(folder: Path, data: str = "") -> LoadedRelease:
         for part, content in contents.items()
     }
     return LoadedRelease(documents, parts, _sha256(_canonical(parts)), files)
+
+
+def safe_tools(named: Collection[str]) -> Collection[str]:
+    """The tools that a replay may run for real: what the manifest of the release in use marks as safe.
+
+    Where a release is in use nobody else's word counts, for its digest is what was reviewed; `named` (AGENT_SAFE_TOOLS) where there is none.
+    """
+    if _in_use is None:
+        return named
+    return tuple(str(tool.get("name")) for tool in _in_use.tools if tool.get("sideEffects") == "safe")
 
 
 def release_families(identity: Identity) -> Iterator[Metric]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from agentrollouts_kit.context import REPLAY_HEADER, RequestContext, current
+from agentrollouts_kit.release import safe_tools
 from agentrollouts_kit.replay import Replay
 from agentrollouts_kit.replay_call import ReplayFailedError, fetch_calls, is_token, send_report
 from agentrollouts_kit.shadow_call import ANSWERS
@@ -47,7 +48,7 @@ async def replayed(call: Call, context: RequestContext, reporter: Reporter) -> N
         await _refuse(call, 501, _REFUSES)
     elif token is None:
         # NB: a probe, or somebody who doesn't know where they are; tools that aren't safe do nothing for them either.
-        await _pass_on(call, context, Replay(safe_tools=settings.safe_tools))
+        await _pass_on(call, context, Replay(safe_tools=safe_tools(settings.safe_tools)))
     elif call.scope["type"] == "http" and call.scope["method"] == "OPTIONS":
         await call.send({"type": "http.response.start", "status": 204, "headers": [_SAYS]})
         await call.send({"type": "http.response.body", "body": b""})
@@ -64,7 +65,7 @@ async def _attempt(call: Call, context: RequestContext, reporter: Reporter, toke
     except ReplayFailedError as error:
         await _refuse(call, 502, str(error))
         return
-    replay = Replay(calls, safe_tools=settings.safe_tools)
+    replay = Replay(calls, safe_tools=safe_tools(settings.safe_tools))
     try:
         await _pass_on(call._replace(send=_marked(call.send)), context, replay)
     finally:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar, overload
 
 from agentrollouts_kit.context import current
 from agentrollouts_kit.default import current_task, reporter_in_use
+from agentrollouts_kit.release import safe_tools
 from agentrollouts_kit.replay import LIVE, Answered, Replay, without_defaults
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -159,7 +160,7 @@ def replay_in_use() -> Replay | None:
     if found is not None:
         return found
     settings = reporter_in_use().settings
-    return Replay(safe_tools=settings.safe_tools) if settings.replay else None
+    return Replay(safe_tools=safe_tools(settings.safe_tools)) if settings.replay else None
 
 
 def _plain(function: Callable[..., Any], spec: _Spec) -> Callable[..., Any]:

@@ -56,6 +56,13 @@ def test_an_agent_gets_what_it_was_promised(env: dict[str, str]) -> None:
     assert Path(env["AGENT_TERMINATION_LOG"]).read_text() == ""
 
 
+def test_the_manifest_says_which_tools_are_safe_and_an_environment_cant_add_one(env: dict[str, str]) -> None:
+    named = ("refund_order",)
+    assert kit.safe_tools(named) == named
+    load_release(env)
+    assert kit.safe_tools(named) == ("lookup_order",)
+
+
 def test_an_agent_without_a_release_directory_reports_nothing(make_reporter: Callable[..., Reporter]) -> None:
     assert load_release({"AGENT_RELEASE_DIGEST": OTHER}) is None
     assert exposed(make_reporter()) == []
