@@ -1,4 +1,4 @@
-"""``python -m agentrollouts run``: the operator; ``eval``: what its Jobs before traffic do."""
+"""``python -m agentrollouts run``: the operator; ``eval`` and ``replay``: what its Jobs before traffic do."""
 
 from __future__ import annotations
 
@@ -6,35 +6,40 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from agentrollouts.runtime import logs
 from agentrollouts.runtime.settings import add_arguments, from_arguments
 
+_STEPS: Mapping[str, str] = {"eval": "agentrollouts.evals.step", "replay": "agentrollouts.replay.step"}
+"""What does each kind; imported by name, for an image has what its own kind needs."""
 
-def _evaluate(arguments: Sequence[str]) -> int:
-    """Evaluate one version; here, because a statement is the release room's and an evaluation isn't."""
-    from agentrollouts.evals import step
+
+def _prove(kind: str, arguments: Sequence[str]) -> int:
+    """Prove something about one version; here, because a statement is the release room's and a proof isn't."""
     from agentrollouts.release.attestation import Named, statement
 
+    step = import_module(_STEPS[kind])
     options = step.parsed(arguments)
 
     def stated(predicate: Mapping[str, Any]) -> bytes:
         about = Named(f"{options.agent}-{options.version}", options.artifact_digest)
-        return statement(about, "eval", predicate)
+        return statement(about, kind, predicate)
 
-    return step.main(options, stated)
+    return int(step.main(options, stated))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the operator, or what its Jobs do; 2 for settings that can't be read."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["eval"]:
-        return _evaluate(words[1:])
+    if words and words[0] in _STEPS:
+        return _prove(words[0], words[1:])
     parser = argparse.ArgumentParser(prog="python -m agentrollouts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     add_arguments(commands.add_parser("run", help="watch the cluster and lead rollouts"))
     commands.add_parser("eval", help="evaluate a version before it gets traffic, as a Job does")
+    commands.add_parser("replay", help="do recorded tasks again before a version gets traffic, as a Job does")
     try:
         settings = from_arguments(parser.parse_args(words))
     except ValueError as error:

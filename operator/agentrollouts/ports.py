@@ -195,6 +195,16 @@ class EvidenceStore(Protocol):
         """Let go of connections; nothing is kept any more."""
 
 
+class Progress(Protocol):
+    """Tells how far a Job before traffic has come. Only people go by it, so whatever goes wrong is no answer."""
+
+    async def ask(self, address: str) -> str:
+        """A few words from the pod at ``host:port``; empty where there are none. Ends within a few seconds."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
 class Clock(Protocol):
     """The time of day. One reading a tick."""
 

@@ -20,9 +20,21 @@ from hack.demo.kubectl import Kubectl
 from tests.e2e.conftest import MakeSpace, program
 from tests.e2e.space import poll
 
-WORSE = "2.1.0"
+WORSE, BETTER = "2.1.0", "2.0.0"
 TOKENS, TOKEN = "agent-rollouts-ledger-tokens", "agent-rollouts-ledger"
 Command = Callable[..., str]
+REPLAY: dict[str, Any] = {
+    "name": "replayed",
+    "timeout": "5m",
+    "replay": {
+        "from": {"ledger": {"secret": TOKEN}},
+        "outcome": "Success",
+        "tasks": 120,
+        "maximumDisagreement": "10%",
+        "path": "/v1/tasks",
+        "answer": "label",
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +97,7 @@ def test_what_users_asked_and_why_a_version_was_taken_out_is_kept(
     make_space: MakeSpace, ledger: Kubectl, tmp_path: Path
 ) -> None:
     space = make_space("e2e-ledger")
-    token = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": TOKEN},
-        "stringData": {"agent": _token(ledger, "agent")},
-    }
-    space.kubectl.apply(token)
+    space.kubectl.apply(_secret(ledger))
     space.first()
     space.users("--tasks-per-session", "1-3", rate=20)
     space.met("1.0.0")
@@ -111,3 +117,48 @@ def test_what_users_asked_and_why_a_version_was_taken_out_is_kept(
     assert worse
     assert set(bundle["failedTasks"]) <= worse
     assert any(call["result"] is not None for each in failures for call in each["toolCalls"])
+
+
+def _secret(system: Kubectl) -> dict[str, Any]:
+    """The ledger's tokens where the agent runs."""
+    data = {role: _token(system, role) for role in ("agent", "reader")}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": TOKEN}, "stringData": data}
+
+
+def _kept(agentrollout: Command) -> int:
+    lines = agentrollout("tasks", manifests.AGENT, "--limit", "200").splitlines()
+    return sum(json.loads(line)["outcome"] == "success" for line in lines)
+
+
+def test_recorded_tasks_are_done_again_before_a_candidate_meets_a_user(
+    make_space: MakeSpace, ledger: Kubectl, tmp_path: Path
+) -> None:
+    space = make_space("e2e-replay")
+    space.kubectl.apply(_secret(ledger))
+    space.first(beforeTraffic=[REPLAY])
+    space.users(rate=30)
+    reader = tmp_path / "reader"
+    reader.write_text(_token(ledger, "reader"))
+    with _forwarded(ledger) as url:
+        agentrollout = _command(ledger, space.kubectl.namespace, url, reader)
+        poll(lambda: _kept(agentrollout), lambda n: n >= 150, name="enough tasks", seconds=120)
+    space.propose(WORSE)
+    status = space.until(
+        "a verdict", lambda s: (s.get("rejected") or {}).get("version") == WORSE, seconds=240
+    )
+    assert status["rejected"]["reason"] == "ReplayFailed"
+    space.propose(BETTER)
+    status = space.until("a share", lambda s: (s.get("candidate") or {}).get("share"), seconds=240)
+    (proof,) = status["candidate"]["proofs"]
+    assert (proof["kind"], proof["verdict"], proof["cases"]) == ("replay", "PASS", 120)
+    assert proof["finishedAt"] <= status["candidate"]["firstShareAt"]
+    jobs = poll(
+        lambda: [job["metadata"]["name"] for job in space.kubectl.list("jobs")],
+        lambda names: not any(name.endswith(("-candidate", "-incumbent")) for name in names),
+        name="the end of the lanes",
+        seconds=60,
+    )
+    assert proof["job"] in jobs
+    users = space.leave()
+    assert not [row for row in users.rows() if row.routed_version == WORSE], "not one request"
+    assert not any(space.shares(WORSE)), "not one basis point"

@@ -16,8 +16,9 @@ import yaml
 
 from agentrollouts.api.before_traffic import ProofSummary
 from agentrollouts.api.rollout import RolloutSpec
+from agentrollouts.core.eval_job import eval_arguments
 from agentrollouts.core.manifests import Named
-from agentrollouts.core.proof_jobs import Subject, eval_arguments
+from agentrollouts.core.proof_subject import Subject
 from agentrollouts.core.snapshot import VersionView
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""What a candidate must prove before it gets any traffic: an ordered list, each entry run as a Job against its own Service."""
+"""What a candidate must prove before it gets any traffic: an ordered list, each entry run as a Job."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field
 
 from agentrollouts.api.base import Rule, SpecModel, StatusModel, only_member, refusal, rules
-from agentrollouts.api.scalars import Digest, Duration, Percent, Time
+from agentrollouts.api.eval_proof import EvalSpec
+from agentrollouts.api.replay_proof import ReplaySpec
+from agentrollouts.api.scalars import Digest, Duration, Time
 
 LONGEST = timedelta(hours=24)
 """The longest an entry may take: until then its candidate waits."""
@@ -17,11 +19,8 @@ MOST = 8
 """Entries of one Rollout."""
 MESSAGE_BYTES = 4096
 """What a kubelet keeps of a termination message."""
-PROOF_KINDS = ("eval",)
+PROOF_KINDS = ("eval", "replay")
 """Names on the wire of the kinds an entry may be."""
-
-_PATH = r"^/[A-Za-z0-9._~/-]*$"
-_OBJECT = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 ProofName = Annotated[
     str,
@@ -33,136 +32,6 @@ ProofName = Annotated[
         ),
     ),
 ]
-ObjectName = Annotated[
-    str,
-    Field(
-        pattern=_OBJECT,
-        max_length=253,
-        json_schema_extra=refusal(
-            "write an object's name: lower-case letters, digits, dots and dashes, such as support-evals"
-        ),
-    ),
-]
-ConfigKey = Annotated[
-    str,
-    Field(
-        pattern=r"^[-._a-zA-Z0-9]*[a-zA-Z0-9]$",
-        max_length=253,
-        json_schema_extra=refusal(
-            "write a ConfigMap's key: letters, digits, dots and dashes, such as golden.yaml"
-        ),
-    ),
-]
-HttpPath = Annotated[
-    str,
-    Field(
-        pattern=_PATH,
-        max_length=256,
-        json_schema_extra=refusal("write a path that begins with a slash, such as /v1/tasks"),
-    ),
-]
-ScorerName = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$",
-        max_length=256,
-        json_schema_extra=refusal("write module:Class, such as shop.scorers:Polite"),
-    ),
-]
-Quantities = Annotated[
-    dict[str, str | int],
-    WithJsonSchema(
-        {
-            "type": "object",
-            "maxProperties": 8,
-            "additionalProperties": {
-                "x-kubernetes-int-or-string": True,
-                "anyOf": [{"type": "integer"}, {"type": "string"}],
-                "maxLength": 32,
-            },
-        }
-    ),
-]
-
-
-class ConfigMapKey(SpecModel):
-    """One key of a ConfigMap in the Rollout's namespace."""
-
-    config_map: ObjectName = Field(description="The ConfigMap's name, in the Rollout's namespace.")
-    key: ConfigKey = Field(description="The key whose value is read.")
-
-
-class BaselineSpec(SpecModel):
-    """What the candidate's score is held against: the stable version, evaluated beside it, or results that are kept."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            Rule(
-                "(has(self.stable) && self.stable) != has(self.configMap) && has(self.configMap) == has(self.key)",
-                "give either stable: true or configMap and key",
-            )
-        )
-    )
-
-    stable: bool = Field(
-        default=False,
-        description="true: the stable version is evaluated in the same Job, at the same time.",
-    )
-    config_map: ObjectName | None = Field(
-        default=None, description="The ConfigMap with results that `agentrollout eval run` wrote."
-    )
-    key: ConfigKey | None = Field(default=None, description="The key whose value they are.")
-
-
-class Resources(SpecModel):
-    """What the Job's container asks for and may use, as in a Pod."""
-
-    requests: Quantities = Field(default_factory=dict, description="Quantities by resource.")
-    limits: Quantities = Field(default_factory=dict, description="Quantities by resource.")
-
-
-class EvalSpec(SpecModel):
-    """A dataset that is run against the candidate, and the gate over what comes of it."""
-
-    dataset: ConfigMapKey = Field(description="The dataset, as `agentrollout eval run` reads it.")
-    minimum_score: Percent = Field(
-        description="The least score, such as 80%, which is 0.8; exactly that passes."
-    )
-    repeat: Annotated[int, Field(ge=1, le=20)] = Field(
-        default=1,
-        description="How often each case is done; from 2 on a loss that may be noise is told from one that isn't.",
-    )
-    baseline: BaselineSpec | None = None
-    maximum_regression: Percent = Field(
-        default="5%",
-        validate_default=True,
-        description="The most that may be lost against the baseline, in points of the score; exactly that passes.",
-    )
-    on_unclear: Literal["Fail", "Pass"] = Field(
-        default="Fail", description="What a loss counts as that may be noise."
-    )
-    path: HttpPath = Field(default="/", description="Where the agent takes a task by POST.")
-    answer: Annotated[str, Field(max_length=128)] = Field(
-        default="", description="Which field of the JSON it answers is scored; all of it where absent."
-    )
-    concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
-        default=4, description="Tasks in flight at once, for each version."
-    )
-    task_timeout: Duration = Field(
-        default="60s", validate_default=True, description="An answer that takes longer scores 0."
-    )
-    scorers: Annotated[tuple[ScorerName, ...], Field(max_length=16)] = Field(
-        default=(),
-        description="Classes of the image that the dataset may name as scorers, each as module:Class.",
-    )
-    image: Annotated[str, Field(max_length=512)] = Field(
-        default="",
-        description="The image that evaluates, for scorers of your own; the command line's where absent.",
-    )
-    service_account_name: ObjectName | None = Field(
-        default=None, description="The Job's service account, whose token it gets; without one it gets none."
-    )
-    resources: Resources = Field(default_factory=Resources)
 
 
 def _bounded(value: timedelta) -> timedelta:
@@ -200,6 +69,7 @@ class ProofSpec(SpecModel):
         description="What happens without a verdict. Hold: the candidate waits, without traffic, for a person's retry.",
     )
     eval: EvalSpec | None = None
+    replay: ReplaySpec | None = None
 
     @cached_property
     def member(self) -> tuple[str, SpecModel]:
@@ -217,6 +87,7 @@ BeforeTraffic = Annotated[
 
 Verdict = Literal["PASS", "FAIL", "INVALID"]
 Score = Annotated[str, Field(max_length=16, pattern=r"^([01]|0\.[0-9]{1,12}|1\.0{1,12})?$")]
+Excess = Annotated[str, Field(max_length=16, pattern=r"^(-?([01]|0\.[0-9]{1,12}|1\.0{1,12}))?$")]
 Sentence = Annotated[str, Field(max_length=1024)]
 
 
@@ -226,10 +97,20 @@ class ProofNumbers(StatusModel):
     message: Sentence = Field(default="", description="Why, with the numbers.")
     score: Score = Field(default="", description="The candidate's mean score, 0 to 1.")
     baseline_score: Score = Field(default="", description="The baseline's, on the cases both have.")
-    cases: Annotated[int, Field(ge=0)] = Field(default=0, description="Cases of the candidate.")
+    cases: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Cases, or recorded tasks, of the candidate."
+    )
     repeats: Annotated[int, Field(ge=0)] = Field(default=0, description="How often each was done.")
     errors: Annotated[int, Field(ge=0)] = Field(default=0, description="Cases in which something broke.")
     flaky: Annotated[int, Field(ge=0)] = Field(default=0, description="Cases whose repeats disagree.")
+    changed: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Tasks whose decision the candidate changed and the stable version didn't."
+    )
+    excess: Excess = Field(
+        default="", description="Share of changed decisions beyond the stable version's own, -1 to 1."
+    )
+    excess_low: Excess = Field(default="", description="Lower end of its 95 % interval.")
+    excess_high: Excess = Field(default="", description="Upper end of its 95 % interval.")
     dataset_digest: Digest | None = Field(default=None, description="SHA-256 of the dataset's text.")
     statement_digest: Digest | None = Field(
         default=None, description="SHA-256 of the in-toto statement that stands in the Job's log."
@@ -254,5 +135,8 @@ class ProofStatus(ProofNumbers):
         description="PENDING: its Job is under way; INVALID: it came to no verdict."
     )
     job: Annotated[str, Field(max_length=63)] = Field(default="", description="Its Job's name.")
+    progress: Annotated[str, Field(max_length=64)] = Field(
+        default="", description="How far it has come, such as 120 of 400 answers."
+    )
     started_at: Time | None = Field(default=None, description="When it was begun.")
     finished_at: Time | None = Field(default=None, description="When it came to its verdict.")

@@ -155,7 +155,7 @@ def _proofs(scene: Scene, status: RolloutStatus) -> Iterator[RenderableType]:
         reason = item.message
         if item.verdict == "PENDING" and item.started_at is not None:
             going = f"Job {item.job}, for {span(scene.now - item.started_at)}"
-            reason = f"{going}: {reason}" if reason else going
+            reason = ": ".join(filter(None, (going, item.progress, reason)))
         rows.append((proof(item.verdict), item.name, reason))
     yield from _findings("before traffic", rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -15,8 +16,16 @@ from agentrollouts.replay.report import Report
 
 INVALID = 2
 """Exit status where nothing can be judged, which isn't a failed replay."""
-LEDGER = "ledger"
 _ADDRESS = re.compile(r"(?P<host>[^:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
+
+
+class Outcome(StrEnum):
+    """What users met a task as."""
+
+    ANY = "any"
+    SUCCESS = "success"
+    FAILURE = "failure"
+
 
 Source = Annotated[
     str,

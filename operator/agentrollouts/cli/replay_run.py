@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -19,6 +17,7 @@ from agentrollouts.cli.replay_options import (
     Candidate,
     Incumbent,
     Listen,
+    Outcome,
     Output,
     Source,
     address,
@@ -26,7 +25,6 @@ from agentrollouts.cli.replay_options import (
     tell,
     url,
 )
-from agentrollouts.cli.replay_source import Records
 from agentrollouts.evals.errors import InputError
 from agentrollouts.evals.files import check_writable, put
 from agentrollouts.replay.attempt import Lane
@@ -35,8 +33,9 @@ from agentrollouts.replay.disagreement import comparisons
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.judge import Limits
-from agentrollouts.replay.pace import Pace
+from agentrollouts.replay.pace import Asked, Pace
 from agentrollouts.replay.plan import Plan, chosen
+from agentrollouts.replay.records import Records
 from agentrollouts.replay.report import Report, written
 from agentrollouts.replay.summarise import summarised
 from agentrollouts.replay.text import THRESHOLD
@@ -44,17 +43,6 @@ from agentrollouts.replay.words import summary
 
 STATUS = MappingProxyType({"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3})
 INTERRUPTED = 130
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """How the lanes are asked. ``timeout`` in seconds."""
-
-    urls: MappingProxyType[Lane, str]
-    listen: tuple[str, int]
-    field: str
-    timeout: float
-    pace: Pace
 
 
 def run_command(
@@ -121,6 +109,9 @@ def run_command(
     version: Annotated[
         str, typer.Option("--recorded-version", help="Only tasks of this version.", show_default=False)
     ] = "",
+    outcome: Annotated[
+        Outcome, typer.Option("--outcome", help="Only tasks that users met as this.")
+    ] = Outcome.ANY,
     ledger: Ledger = "",
     token_file: TokenFile = "",
 ) -> None:
@@ -143,7 +134,16 @@ def run_command(
             check_writable(Path(name))
         path = Path(journal or f"{output}.journal")
         with Journal(path, {"candidate": candidate, "incumbent": incumbent, "seed": seed}) as kept:
-            plan = _plan(kept, tasks, seed, Records(source, namespace, agent, version, ledger, token_file))
+            records = Records(
+                source=source,
+                namespace=namespace,
+                agent=agent,
+                version=version,
+                outcome="" if outcome is Outcome.ANY else outcome.value,
+                ledger=ledger,
+                token_file=token_file,
+            )
+            plan = _plan(kept, tasks, seed, records)
             if is_interrupted(_run(plan, asked, kept)):
                 raise CommandError(
                     f"interrupted after {len(kept.kept.done)} answers; the same command goes on from {path}",
@@ -173,21 +173,6 @@ def _keep(found: Report, output: str, summary_file: str) -> None:
 
 
 async def _run(plan: Plan, asked: Asked, journal: Journal) -> None:
-    import httpx
+    from agentrollouts.replay.asking import ask
 
-    from agentrollouts.replay.lane import Asking, LaneClient
-    from agentrollouts.replay.recordings import Recordings
-    from agentrollouts.replay.run import run
-
-    limits = httpx.Limits(max_connections=2 * asked.pace.concurrency)
-    asking = Asking(asked.timeout, asked.field)
-    async with AsyncExitStack() as stack:
-        recordings = stack.enter_context(Recordings(*asked.listen))
-        # The deadline is around each task; a proxy of this machine's environment is none between a replay and its lanes.
-        client = await stack.enter_async_context(
-            httpx.AsyncClient(timeout=asked.timeout, limits=limits, trust_env=False)
-        )
-        clients = {
-            lane: LaneClient(client, recordings, lane, where, asking) for lane, where in asked.urls.items()
-        }
-        await run(plan, clients, journal, asked.pace, progress())
+    await ask(plan, asked, journal, progress())

@@ -104,6 +104,9 @@ RULES: Mapping[str, Rule] = {
     "give either stable: true or configMap and key": (
         lambda it: bool(it.get("stable")) == ("configMap" not in it) == ("key" not in it)
     ),
+    "give either ledger or configMap and key": (
+        lambda it: ("ledger" in it) == ("configMap" not in it) == ("key" not in it)
+    ),
     "tolerance must be at most maxDrop": lambda it: _both(it, "tolerance", "maxDrop"),
     "tolerance must be at most maxIncrease": lambda it: _both(it, "tolerance", "maxIncrease"),
     "tolerance must be at most maxChange": lambda it: _both(it, "tolerance", "maxChange"),

@@ -7,15 +7,17 @@ from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core import proofs
 from agentrollouts.core.decision import Decision
 from agentrollouts.core.manifests import Named
-from agentrollouts.core.plan import Action, CreateJob, DeleteJob, Emit
-from agentrollouts.core.proof_jobs import Subject, proof_job
+from agentrollouts.core.plan import Action, Apply, CreateJob, DeleteJob, Emit
+from agentrollouts.core.proof_jobs import proof_job
+from agentrollouts.core.proof_subject import Subject
+from agentrollouts.core.replay_job import lane_jobs, meeting
 from agentrollouts.core.snapshot import Snapshot
 
 
 def next_job(snapshot: Snapshot, decision: Decision) -> tuple[Action, ...]:
     """The Job to make now. NB: before the status, so that a Job the server refuses is said and not taken for one that runs."""
     entry = proofs.due(snapshot, decision)
-    return (_create(snapshot, entry),) if entry is not None else ()
+    return _create(snapshot, entry) if entry is not None else ()
 
 
 def after_proofs(snapshot: Snapshot, status: RolloutStatus) -> tuple[Action, ...]:
@@ -26,19 +28,31 @@ def after_proofs(snapshot: Snapshot, status: RolloutStatus) -> tuple[Action, ...
     )
 
 
-def _create(snapshot: Snapshot, entry: ProofSpec) -> CreateJob:
+def _create(snapshot: Snapshot, entry: ProofSpec) -> tuple[Action, ...]:
+    """NB: the Job itself last: where it is there, so is what it needs."""
+    candidate, subject = snapshot.status.candidate, _subject(snapshot)
+    assert candidate is not None
+    name = proofs.job_name(snapshot, entry, candidate)
+    job = CreateJob(proof_job(name, entry, subject, image=snapshot.surroundings.job_image))
+    if entry.replay is None:
+        return (job,)
+    seconds = max(1, int(entry.timeout.total_seconds()))
+    lanes = lane_jobs(name, entry.name, subject, seconds=seconds)
+    return (Apply(meeting(subject.of)), *map(CreateJob, lanes), job)
+
+
+def _subject(snapshot: Snapshot) -> Subject:
     candidate, view, identity = snapshot.status.candidate, snapshot.candidate, snapshot.identity
     assert candidate is not None and view is not None
-    subject = Subject(
+    return Subject(
         of=Named(identity.namespace, identity.name, identity.uid),
         agent=snapshot.spec.agent,
         candidate=view,
         digest=candidate.digest,
         attempt=candidate.attempt,
         stable=snapshot.stable,
+        ledger_url=snapshot.surroundings.ledger_url,
     )
-    name = proofs.job_name(snapshot, entry, candidate)
-    return CreateJob(proof_job(name, entry, subject, image=snapshot.surroundings.job_image))
 
 
 def _events(snapshot: Snapshot, status: RolloutStatus) -> tuple[Action, ...]:

@@ -10,9 +10,10 @@ from agentrollouts.api.before_traffic import ProofSummary
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Not done yet. ``trouble``: why its pod doesn't start, in the kubelet's words."""
+    """Not done yet. ``trouble``: why its pod doesn't start, in the kubelet's words. ``progress``: how far it has come, in its own."""
 
     trouble: str = ""
+    progress: str = ""
 
 
 @dataclass(frozen=True, slots=True)

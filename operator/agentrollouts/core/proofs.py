@@ -14,6 +14,7 @@ from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus
 from agentrollouts.core.decision import Decision, Hold, Rollback, Start
 from agentrollouts.core.manifests import fingerprint
 from agentrollouts.core.proof_run import Broken, Finished, ProofRun, Running
+from agentrollouts.core.replay_job import impossible, lane_names
 from agentrollouts.core.snapshot import Snapshot, asked
 
 PROVING = "Proving"
@@ -135,9 +136,11 @@ def recorded(snapshot: Snapshot, decision: Decision) -> tuple[ProofStatus, ...]:
 def strays(snapshot: Snapshot, status: RolloutStatus) -> tuple[str, ...]:
     """Jobs under way that nobody waits for any more, once the Rollout has ``status``."""
     candidate = status.candidate
-    wanted = (
-        {job_name(snapshot, entry, candidate) for entry in snapshot.spec.before_traffic} if candidate else ()
-    )
+    wanted: set[str] = set()
+    if candidate is not None:
+        wanted.update(job_name(snapshot, entry, candidate) for entry in snapshot.spec.before_traffic)
+        pending = [proof.job for proof in candidate.proofs if proof.verdict == "PENDING"]
+        wanted.update(name for job in pending if job in wanted for name in lane_names(job))
     return tuple(
         sorted(name for name, run in snapshot.jobs.items() if isinstance(run, Running) and name not in wanted)
     )
@@ -156,7 +159,16 @@ def _stands(snapshot: Snapshot, entry: ProofSpec, candidate: CandidateStatus) ->
     proof = known or ProofStatus(
         name=entry.name, kind=entry.member[0], terms=terms_of(entry), verdict="PENDING", job=name
     )
+    if why := _impossible(snapshot, entry):
+        return _invalid(proof, why)
     return _told(snapshot, entry, proof, snapshot.jobs.get(name))
+
+
+def _impossible(snapshot: Snapshot, entry: ProofSpec) -> str:
+    """Why there can be no Job; nothing of it is written down, so it goes on by itself once that is mended."""
+    if entry.replay is None or snapshot.candidate is None:
+        return ""
+    return impossible(entry.replay, snapshot.candidate, snapshot.stable, snapshot.surroundings.ledger_url)
 
 
 def _told(snapshot: Snapshot, entry: ProofSpec, proof: ProofStatus, run: ProofRun | None) -> ProofStatus:
@@ -168,12 +180,21 @@ def _told(snapshot: Snapshot, entry: ProofSpec, proof: ProofStatus, run: ProofRu
             return proof.model_copy(update=said)
         case Broken(why, at):
             return _invalid(proof, why).model_copy(update={"started_at": began, "finished_at": at})
+    trouble = _trouble(snapshot, proof, run)[:_SHOWN]
     if proof.started_at is not None and snapshot.now >= proof.started_at + entry.timeout + LATE:
-        trouble = f": {run.trouble}" if run is not None and run.trouble else ""
-        late = f"no verdict within {entry.timeout.total_seconds():.0f} s{trouble}"
+        late = f"no verdict within {entry.timeout.total_seconds():.0f} s{f': {trouble}' if trouble else ''}"
         return _invalid(proof, late).model_copy(update={"finished_at": snapshot.now})
-    trouble = run.trouble[:_SHOWN] if run is not None else ""
-    return proof.model_copy(update={"started_at": began, "message": trouble})
+    progress = run.progress[:64] if run is not None and run.progress else proof.progress
+    return proof.model_copy(update={"started_at": began, "message": trouble, "progress": progress})
+
+
+def _trouble(snapshot: Snapshot, proof: ProofStatus, run: Running | None) -> str:
+    """Why a pod doesn't start: the Job's own, or those of its lanes, where it has some."""
+    lanes = ((name, snapshot.jobs.get(name)) for name in lane_names(proof.job))
+    found = [
+        f"Job {name}: {lane.trouble}" for name, lane in lanes if isinstance(lane, Running) and lane.trouble
+    ]
+    return (run.trouble if run is not None else "") or "; ".join(found)
 
 
 def _invalid(proof: ProofStatus, why: str) -> ProofStatus:

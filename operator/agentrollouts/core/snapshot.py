@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentrollouts.api.agentroute import AgentRouteSpec
-from agentrollouts.api.agentversion import Lineage, Release
+from agentrollouts.api.agentversion import AgentVersionSpec, Lineage, Release
 from agentrollouts.api.approvalgate import ApprovalGateSpec, ApprovalGateStatus
 from agentrollouts.api.rollout import RolloutSpec
 from agentrollouts.api.rollout_status import RolloutStatus
@@ -69,6 +69,8 @@ class VersionView:
     """What its AgentVersion says of the five parts."""
     vouched: Statements = ()
     """What signed statements about it hold, as far as the Rollout's keys say."""
+    spec: AgentVersionSpec | None = None
+    """All that its AgentVersion says, for pods that are made beside those that serve."""
     owned: bool = True
     """Whether the operator scales its pods; false where the user gave a deploymentRef."""
     problem: str = ""
@@ -144,6 +146,8 @@ class Surroundings:
     router_namespace: str = "agent-rollouts"
     ledger: bool = False
     """Whether there is a task ledger to keep the evidence of rollbacks."""
+    ledger_url: str = ""
+    """Its address; empty without one."""
     job_image: str = ""
     """The image of Jobs that name none."""
 

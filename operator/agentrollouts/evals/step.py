@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from agentrollouts.api.before_traffic import MESSAGE_BYTES, ProofSummary
+from agentrollouts.api.before_traffic import ProofSummary
+from agentrollouts.core.proof_summary import body_of, clipped
 from agentrollouts.evals.attempts import Attempt, results_of
 from agentrollouts.evals.dataset import Tasks, load
 from agentrollouts.evals.document import document
@@ -40,7 +41,6 @@ STATUS: Mapping[str, int] = {"PASS": 0, "FAIL": 1, "INVALID": 2}
 REACHED_WITHIN = 30.0
 """Seconds a version may take until it can be connected to: its pods are ready, but its Service may be news to this node."""
 _PAUSE = 0.5
-_SENTENCE = 1024
 _YAML = (".yaml", ".yml")
 
 Stated = Callable[[Mapping[str, Any]], bytes]
@@ -93,13 +93,13 @@ def main(options: argparse.Namespace, stated: Stated) -> int:
         summary = _summary(judgement, said)
         _log(judgement, baseline, said)
     except InputError as error:
-        summary = ProofSummary(verdict="INVALID", message=_clipped(str(error)))
+        summary = ProofSummary(verdict="INVALID", message=clipped(str(error)))
     except (asyncio.CancelledError, KeyboardInterrupt):
         summary = ProofSummary(verdict="INVALID", message="it was told to stop before it was done")
     except Exception as error:
         _write(
             options.summary,
-            ProofSummary(verdict="INVALID", message=_clipped(f"{type(error).__name__}: {error}")),
+            ProofSummary(verdict="INVALID", message=clipped(f"{type(error).__name__}: {error}")),
         )
         raise
     _write(options.summary, summary)
@@ -219,7 +219,7 @@ def _summary(judgement: Judgement, said: bytes) -> ProofSummary:
     cases = judgement.results.cases or ()
     return ProofSummary(
         verdict="PASS" if judgement.passed else "FAIL",
-        message=_clipped("; ".join(line for line in lines(judgement) if line not in ("PASS", "FAIL"))),
+        message=clipped("; ".join(line for line in lines(judgement) if line not in ("PASS", "FAIL"))),
         score=_four(judgement.results.score),
         baseline_score=_four(judgement.comparison.baseline) if judgement.comparison else "",
         cases=len(cases),
@@ -244,28 +244,12 @@ def _log(judgement: Judgement, baseline: Results | None, said: bytes) -> None:
 
 
 def _write(path: str, summary: ProofSummary) -> None:
-    body = _bytes(summary)
-    while len(body) > MESSAGE_BYTES:
-        # A character takes up to four bytes.
-        keep = len(summary.message) - max(2, (len(body) - MESSAGE_BYTES) // 4)
-        summary = summary.model_copy(update={"message": f"{summary.message[:keep]}…"})
-        body = _bytes(summary)
     # NB: not replaced but written in place: the file is a mount of the kubelet's.
-    Path(path).write_bytes(body)
-
-
-def _bytes(summary: ProofSummary) -> bytes:
-    return summary.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+    Path(path).write_bytes(body_of(summary))
 
 
 def _four(value: Fraction) -> str:
     return f"{decimal(value):.4f}"
-
-
-def _clipped(text: str) -> str:
-    """On one line, without control characters, and no longer than a summary's message may be."""
-    line = "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
-    return line if len(line) <= _SENTENCE else f"{line[: _SENTENCE - 1]}…"
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:

@@ -9,6 +9,7 @@ can't be guessed; once the attempt is over it opens nothing.
 
     GET  /v1/replays/<token>    {"task": "…", "calls": [{"name", "arguments", "result", "error"}]}
     POST /v1/replays/<token>    the kit's report of the attempt
+    GET  /v1/progress           {"done": 120, "total": 400}
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from agentrollouts.api.task import TaskRecord
 from agentrollouts.replay.attempt import Told
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.plan import is_truncated
+from agentrollouts.replay.progress import PATH as PROGRESS
+from agentrollouts.replay.progress import body_of
 
 PREFIX = "/v1/replays/"
 _MOST_BYTES = 8 * 1_048_576
@@ -55,6 +58,8 @@ class Recordings:
             ReplayError: the address can't be had.
         """
         self._open: dict[str, Open] = {}
+        self.progress = 0, 0
+        """Answers that are in, and how many there will be; anybody may know."""
         handler = type("Handler", (_Handler,), {"recordings": self})
         try:
             self._server = _Server((host, port), handler)
@@ -128,6 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _SECONDS
 
     def do_GET(self) -> None:
+        if self.path == PROGRESS:
+            self._answer(200, body_of(*self.recordings.progress))
+            return
         found = self._found()
         if found is None:
             self._answer(404, b'{"error": "no attempt with this token is under way"}')

@@ -36,14 +36,21 @@ def from_file(path: Path) -> Iterator[TaskRecord]:
 
 
 def from_ledger(
-    client: httpx.Client, url: str, *, namespace: str, agent: str, version: str = "", most: int = 10_000
+    client: httpx.Client,
+    url: str,
+    *,
+    namespace: str,
+    agent: str,
+    version: str = "",
+    outcome: str = "",
+    most: int = 10_000,
 ) -> Iterator[TaskRecord]:
     """The newest tasks of an agent in the ledger, at most ``most`` of them.
 
     Raises:
         ReplayError: the ledger can't be reached, refuses, or answers something else.
     """
-    about = {"namespace": namespace, "agent": agent, "version": version}
+    about = {"namespace": namespace, "agent": agent, "version": version, "outcome": outcome}
     given: dict[str, str | int] = {name: value for name, value in about.items() if value}
     found = 0
     cursor: str | None = ""

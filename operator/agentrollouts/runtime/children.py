@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from agentrollouts.core import manifests
-from agentrollouts.core.proof_jobs import CONTAINER
+from agentrollouts.core.proof_pod import CONTAINER
 from agentrollouts.runtime.views import Meta, Place, Raw, meta_of
 
 
@@ -61,6 +61,8 @@ class PodObject:
     """The artifact digest it loaded and wouldn't serve, because another one was promised."""
     job: str = ""
     """Uid of the Job it belongs to, if it belongs to one."""
+    listens: str = ""
+    """Host and port at which it tells how far it has come; only of a Job's pod that does."""
     ended: Ended | None = None
     """What its container said when it ended; only of a Job's pod."""
 
@@ -129,6 +131,7 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
         promised=notes.get(manifests.ARTIFACT, ""),
         refused=next((digest for item in containers if (digest := _refused(item))), ""),
         job=job,
+        listens=_listens(raw) if job else "",
         ended=_ended(status) if job else None,
     )
 
@@ -147,6 +150,19 @@ def service(raw: Raw, before: ServiceObject | None = None) -> ServiceObject:
         if agent
         else None,
     )
+
+
+def _listens(raw: Raw) -> str:
+    host = str((raw.get("status") or {}).get("podIP") or "")
+    for item in (raw.get("spec") or {}).get("containers") or ():
+        ports = item.get("ports") or ()
+        if host and ports and item.get("name") == CONTAINER:
+            return (
+                f"[{host}]:{ports[0]['containerPort']}"
+                if ":" in host
+                else f"{host}:{ports[0]['containerPort']}"
+            )
+    return ""
 
 
 def _ended(status: Raw) -> Ended | None:

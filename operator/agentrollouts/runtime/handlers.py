@@ -11,7 +11,7 @@ import kopf
 
 from agentrollouts.api.base import API_VERSION, GROUP
 from agentrollouts.core.manifests import AGENT, MANAGED_BY
-from agentrollouts.core.proof_jobs import PROOF
+from agentrollouts.core.proof_subject import PROOF
 from agentrollouts.kube.connection import load_configuration
 from agentrollouts.release.statement_map import ATTESTS
 from agentrollouts.runtime.store import Resource

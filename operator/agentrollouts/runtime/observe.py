@@ -111,6 +111,7 @@ def rollout_snapshot(
             require_policy=world.require_policy,
             router_namespace=world.router_namespace,
             ledger=world.ledger is not None,
+            ledger_url=world.ledger.url if world.ledger is not None else "",
             job_image=world.job_image,
         ),
     )
@@ -124,6 +125,22 @@ def _jobs(store: Store, item: RolloutObject, now: datetime) -> Mapping[str, Proo
         found.meta.place.name: run_of(found, pods.values(), now)
         for found in store.jobs.of(place).values()
         if found.owner == item.meta.uid and not found.meta.deleting
+    }
+
+
+def listening(store: Store, item: RolloutObject) -> Mapping[str, str]:
+    """Where the pods of this Rollout's Jobs under way tell how far they have come, by the Job's name."""
+    place = item.meta.place
+    pods = store.pods.of((place.namespace, place.name, ""))
+    jobs = {
+        found.meta.uid: found.meta.place.name
+        for found in store.jobs.of(place).values()
+        if found.owner == item.meta.uid and found.over is None and not found.meta.deleting
+    }
+    return {
+        jobs[pod.job]: pod.listens
+        for pod in pods.values()
+        if pod.listens and pod.ended is None and pod.job in jobs
     }
 
 
@@ -187,6 +204,7 @@ def _view(store: Store, item: VersionObject, facts: RolloutFacts) -> VersionView
         parts=item.parts,
         release=spec.release,
         vouched=_vouched(store, item, facts),
+        spec=spec,
         owned=spec.template is not None,
         problem=problem,
     )

@@ -27,8 +27,9 @@ from agentrollouts.runtime.counsel import Counsel
 from agentrollouts.runtime.courier import Courier
 from agentrollouts.runtime.evidence import EvidenceBook
 from agentrollouts.runtime.monitoring import Monitor
-from agentrollouts.runtime.observe import VersionViews, World, rollout_snapshot, version_case
+from agentrollouts.runtime.observe import VersionViews, World, listening, rollout_snapshot, version_case
 from agentrollouts.runtime.portbook import NoPortError
+from agentrollouts.runtime.progress import ProgressBook
 from agentrollouts.runtime.scheduler import CONFLICTS, Again, Conflict, Failed, Outcome
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.telemetry import Telemetry
@@ -66,6 +67,7 @@ class Ticker:
     monitor: Monitor
     courier: Courier
     archivist: Archivist
+    progress: ProgressBook
     telemetry: Telemetry
     clock: Clock
     lease: Epoch
@@ -132,6 +134,7 @@ class Ticker:
             self.counsel.forget(key)
             self.courier.forget(key)
             self.archivist.forget(key)
+            self.progress.forget(key)
             await self.writer.remove(place)
             return None
         now = self.clock.now()
@@ -143,7 +146,12 @@ class Ticker:
             return await self._unreadable(key, item, problem, now)
         seen = rollout_snapshot(self.store, self._views, self.world, item, now)
         snapshot = settled(
-            replace(seen, delivered=self.courier.delivered(key), kept=self.archivist.kept(key))
+            replace(
+                seen,
+                delivered=self.courier.delivered(key),
+                kept=self.archivist.kept(key),
+                jobs=self.progress.told(key, seen.jobs),
+            )
         )
         results: tuple[CheckResult, ...] = ()
         gate = gate_state(snapshot)
@@ -155,6 +163,7 @@ class Ticker:
         snapshot, decision = self.counsel.weigh(key, snapshot, results, decision)
         plan = make_plan(snapshot, results, gate, decision)
         plan = await self.writer.rollout(key, item, snapshot, decision, plan)
+        self.progress.follow(key, listening(self.store, item) if seen.jobs else {})
         if plan.status is not None:
             self.courier.deliver(key, item.meta.uid, item.spec, plan.status)
             self.archivist.keep(key, item.meta.uid, item.spec.agent, plan.status)

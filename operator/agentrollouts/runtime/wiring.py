@@ -12,7 +12,8 @@ from agentrollouts.advisors import Advisors, Endpoint
 from agentrollouts.bundles import LedgerBundles
 from agentrollouts.core.task_ledger import TaskLedger
 from agentrollouts.notifiers import Destinations, Notifiers
-from agentrollouts.ports import Advisor, Clock, EvidenceStore, Key, MetricSource, Notifier
+from agentrollouts.ports import Advisor, Clock, EvidenceStore, Key, MetricSource, Notifier, Progress
+from agentrollouts.replay.progress import PodProgress
 from agentrollouts.runtime import handlers
 from agentrollouts.runtime.access import Access
 from agentrollouts.runtime.archivist import Archivist
@@ -25,6 +26,7 @@ from agentrollouts.runtime.housekeeping import Housekeeping
 from agentrollouts.runtime.loading import Loading
 from agentrollouts.runtime.monitoring import Monitor
 from agentrollouts.runtime.observe import World
+from agentrollouts.runtime.progress import ProgressBook
 from agentrollouts.runtime.scheduler import Scheduler, Timing
 from agentrollouts.runtime.services import RouteServices
 from agentrollouts.runtime.settings import Settings
@@ -63,6 +65,7 @@ class Operator:
         advisor: Advisor | None = None,
         notifier: Notifier | None = None,
         evidence_store: EvidenceStore | None = None,
+        progress: Progress | None = None,
         telemetry: Telemetry | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -85,6 +88,7 @@ class Operator:
         if evidence_store is None and ledger.url:
             evidence_store = LedgerBundles(ledger.url, ledger.token_file)
         self.archivist = Archivist(evidence_store, cluster, self.telemetry, self._wake, timing)
+        self.progress = ProgressBook(progress or PodProgress(), self._wake, timing)
         services = RouteServices(cluster, self.store, settings.router, timing.monotonic)
         self.ticker = Ticker(
             store=self.store,
@@ -101,6 +105,7 @@ class Operator:
             monitor=self.monitor,
             courier=self.courier,
             archivist=self.archivist,
+            progress=self.progress,
             telemetry=self.telemetry,
             clock=clock,
             lease=lease,

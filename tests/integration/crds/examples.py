@@ -178,6 +178,36 @@ BASES: Mapping[str, Object] = {
                     "resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": "1Gi"}},
                 },
             },
+            {
+                "name": "replayed",
+                "replay": {
+                    "from": {
+                        "ledger": {
+                            "url": "http://ledger.agent-rollouts:8090",
+                            "secret": "support-reader",
+                            "key": "reader",
+                        }
+                    },
+                    "outcome": "Success",
+                    "recordedBy": "Stable",
+                    "tasks": 300,
+                    "maximumDisagreement": "2%",
+                    "maximumNoise": "20%",
+                    "compare": "Text",
+                    "threshold": "90%",
+                    "answer": "label",
+                    "ignore": ["answer.at"],
+                    "tools": "All",
+                    "input": "text",
+                    "path": "/v1/tasks",
+                    "concurrency": 8,
+                    "taskTimeout": "30s",
+                    "image": "example/replayer:1",
+                    "serviceAccountName": "replayer",
+                    "resources": {"limits": {"memory": "1Gi"}},
+                },
+            },
+            {"name": "kept", "replay": {"from": {"configMap": "tasks", "key": "tasks.jsonl"}}},
         ],
         approval={"above": "50%", "quorum": 2, "ttl": "24h"},
         advisor={

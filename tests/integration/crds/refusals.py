@@ -62,6 +62,10 @@ def _baseline(**fields: object) -> Mapping[str, Any]:
     return {"spec.beforeTraffic": [{"name": "one", "eval": {**_DATASET, "baseline": fields}}]}
 
 
+def _replay(**source: object) -> Mapping[str, Any]:
+    return {"spec.beforeTraffic": [{"name": "one", "replay": {"from": source}}]}
+
+
 PAIRS = (
     _pair(
         "rollout",
@@ -71,9 +75,33 @@ PAIRS = (
     ),
     _pair(
         "rollout",
-        "give exactly one kind of proof: eval",
+        "give exactly one kind of proof: eval, replay",
         good=_proof(),
         bad={"spec.beforeTraffic": [{"name": "one"}]},
+    ),
+    _pair(
+        "rollout",
+        "give exactly one kind of proof: eval, replay",
+        good=_replay(ledger={}),
+        bad=_proof(replay={"from": {"ledger": {}}}),
+    ),
+    _pair(
+        "rollout",
+        "give either ledger or configMap and key",
+        good=_replay(configMap="tasks", key="tasks.jsonl"),
+        bad=_replay(configMap="tasks", key="tasks.jsonl", ledger={}),
+    ),
+    _pair(
+        "rollout",
+        "give either ledger or configMap and key",
+        good=_replay(ledger={"url": "http://ledger.agent-rollouts:8090", "secret": "support-reader"}),
+        bad=_replay(),
+    ),
+    _pair(
+        "rollout",
+        "give either ledger or configMap and key",
+        good=_replay(configMap="tasks", key="tasks.jsonl"),
+        bad=_replay(configMap="tasks"),
     ),
     _pair(
         "rollout",
@@ -426,6 +454,13 @@ SCALARS: Mapping[str, tuple[object, ...]] = {
         "",
     ),
     "write module:Class, such as shop.scorers:Polite": ("shop.scorers", "shop:", "shop:a b", "1a:B", ""),
+    "write names and numbers with dots between them, such as label or choices.0.message.content": (
+        "a..b",
+        ".a",
+        "a b",
+        "$.a",
+    ),
+    "write a URL such as http://ledger.agent-rollouts:8090": ("ledger:8090", "http://a b", "ftp://ledger"),
     "write a path that begins with a slash, such as /v1/tasks": ("v1", "/a b", "/a?b", "/a#b", ""),
     "write a percentage from 0% to 100% with at most two decimals, such as 5% or 0.5%": (
         "150%",
@@ -556,6 +591,9 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
         {"spec.beforeTraffic.0.eval.minimumScore": REMOVED},
         "eval.minimumScore: Required value",
     ),
+    ("rollout-steps", {"spec.beforeTraffic.1.replay.tasks": 0}, "should be greater than or equal to 1"),
+    ("rollout-steps", {"spec.beforeTraffic.1.replay.tasks": 10_001}, "should be less than or equal to 10000"),
+    ("rollout-steps", {"spec.beforeTraffic.1.replay.from": REMOVED}, "replay.from: Required value"),
     ("rollout", {"spec.beforeTraffic": [_proof()["spec.beforeTraffic"][0]] * 2}, "Duplicate value"),
     (
         "rollout",

@@ -11,12 +11,15 @@ import pytest_asyncio
 
 from agentrollouts.api.before_traffic import ProofSpec
 from agentrollouts.core.manifests import Named
-from agentrollouts.core.proof_jobs import Subject, proof_job
+from agentrollouts.core.proof_jobs import proof_job
+from agentrollouts.core.proof_subject import Subject
+from agentrollouts.core.replay_job import lane_jobs, meeting
 from agentrollouts.core.snapshot import VersionView
 from agentrollouts.kube.client import KubeCluster
 from agentrollouts.ports import ConflictError, GoneError, Reference
 from hack.apiserver import ApiServer
 from tests.integration.api import MERGE, Api, Object
+from tests.unit.core.replayed import with_template
 
 STABLE, KEPT = {"stable": True}, {"configMap": "evals", "key": "baseline.json"}
 
@@ -68,6 +71,29 @@ def test_it_is_admitted_and_so_is_its_pod(admin: Api, namespace: str, fields: di
     found = admin.request("POST", path, pod, query={"dryRun": "All"})
     account = (found["spec"].get("serviceAccountName"), found["spec"]["automountServiceAccountToken"])
     assert account == (("scorers", True) if "serviceAccountName" in fields else (None, False))
+
+
+def test_what_a_replay_needs_is_admitted(admin: Api, namespace: str) -> None:
+    strict(admin, namespace)
+    dataset = {"from": {"ledger": {"url": "http://ledger:8090", "secret": "support-reader"}}}
+    entry = ProofSpec.model_validate({"name": "replayed", "replay": dataset})
+    old, new = with_template("1.0.0", "a"), with_template("2.0.0", "b")
+    subject = Subject(Named(namespace, "support", "u-1"), "support", new, new.digest, 1, old)
+    name = f"{'support-replayed'.ljust(52, 'x')}-0123456789"
+    service = admin.request(
+        "POST", f"/api/v1/namespaces/{namespace}/services", meeting(subject.of), query={"dryRun": "All"}
+    )
+    assert service["spec"]["clusterIP"] == "None"
+    lanes = lane_jobs(name, "replayed", subject, seconds=60)
+    for body in (proof_job(name, entry, subject, image="agent-rollouts/cli:dev"), *lanes):
+        admin.request("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", body, query={"dryRun": "All"})
+        pod = {"apiVersion": "v1", "kind": "Pod", **body["spec"]["template"]}
+        pod["metadata"] = {**pod["metadata"], "name": "it"}
+        if body["metadata"]["name"] == name:
+            found = admin.request(
+                "POST", f"/api/v1/namespaces/{namespace}/pods", pod, query={"dryRun": "All"}
+            )
+            assert found["spec"]["subdomain"] == service["metadata"]["name"]
 
 
 @pytest.mark.asyncio

@@ -8,7 +8,9 @@ import pytest
 
 from agentrollouts.api.before_traffic import ProofSpec
 from agentrollouts.core.manifests import AGENT, VERSION, Named
-from agentrollouts.core.proof_jobs import CONTAINER, Subject, proof_job
+from agentrollouts.core.proof_jobs import proof_job
+from agentrollouts.core.proof_pod import CONTAINER
+from agentrollouts.core.proof_subject import Subject
 from tests.builders import version
 
 DATASET = {"configMap": "evals", "key": "golden.yaml"}

@@ -1,4 +1,4 @@
-"""Where `replay run` takes its tasks from."""
+"""Which recorded tasks a replay draws from."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentrollouts.api.task import TaskRecord
-from agentrollouts.cli.errors import CommandError
-from agentrollouts.cli.ledger import token_of
-from agentrollouts.cli.replay_options import LEDGER, url
 from agentrollouts.replay.errors import ReplayError
+
+LEDGER = "ledger"
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Recorded tasks: of which source, and which of them. What is empty doesn't matter, but the ledger has to know whose tasks."""
+    """Recorded tasks: of which source, a file or ``ledger``, and which of them.
+
+    What is empty doesn't matter, but the ledger has to know whose tasks. ``outcome``: what users met them as.
+    """
 
     source: str
     namespace: str
     agent: str
     version: str
+    outcome: str
     ledger: str
     token_file: str
 
@@ -38,6 +41,7 @@ class Records:
             (self.namespace, record.namespace),
             (self.agent, record.agent),
             (self.version, record.version),
+            (self.outcome, record.outcome),
         )
         return all(asked in ("", found) for asked, found in pairs)
 
@@ -50,15 +54,27 @@ class Records:
             raise ReplayError(
                 "--from ledger: expected --agent NAME and --namespace NAMESPACE, which say whose tasks"
             )
-        address = url(self.ledger, "--ledger")
-        headers = {"authorization": f"Bearer {self._token()}"} if self.token_file else {}
+        if not self.ledger.startswith(("http://", "https://")):
+            raise ReplayError(
+                f"--ledger: expected a URL such as http://ledger.agent-rollouts:8090; got {self.ledger!r}"
+            )
+        headers = {"authorization": f"Bearer {token_in(self.token_file)}"} if self.token_file else {}
         with httpx.Client(headers=headers) as client:
             yield from from_ledger(
-                client, address, namespace=self.namespace, agent=self.agent, version=self.version
+                client,
+                self.ledger,
+                namespace=self.namespace,
+                agent=self.agent,
+                version=self.version,
+                outcome=self.outcome,
             )
 
-    def _token(self) -> str:
-        try:
-            return token_of(self.token_file)
-        except CommandError as error:
-            raise ReplayError(f"--token-file: {error}") from error
+
+def token_in(path: str) -> str:
+    """The token in a file. Raises ReplayError where there is none."""
+    try:
+        return Path(path).read_text(encoding="utf-8").split()[0]
+    except (OSError, UnicodeDecodeError, IndexError) as error:
+        raise ReplayError(
+            f"--token-file: expected a token in {path}; there is none that can be read"
+        ) from error

@@ -1,0 +1,245 @@
+"""A replay before traffic, as the Job of ``spec.beforeTraffic`` does it: wait for the lanes, replay, judge, and say what came of it.
+
+The summary goes to the container's termination message, which the operator reads. Everything else goes to the log, as one line
+of JSON: the report and the in-toto statement whose digest the summary has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from agentrollouts.api.before_traffic import ProofSummary
+from agentrollouts.core.proof_summary import body_of, clipped
+from agentrollouts.replay.asking import ask
+from agentrollouts.replay.attempt import Lane
+from agentrollouts.replay.comparison import Compare, Rule, Tools
+from agentrollouts.replay.disagreement import comparisons
+from agentrollouts.replay.errors import ReplayError
+from agentrollouts.replay.journal import Journal
+from agentrollouts.replay.judge import Limits
+from agentrollouts.replay.pace import Asked, Pace
+from agentrollouts.replay.plan import chosen
+from agentrollouts.replay.records import Records
+from agentrollouts.replay.report import Bounds, LaneReport, Report
+from agentrollouts.replay.summarise import summarised
+from agentrollouts.replay.text import THRESHOLD
+from agentrollouts.replay.words import text
+
+TERMINATION_LOG = "/dev/termination-log"
+STATUS: Mapping[str, int] = {"PASS": 0, "FAIL": 1, "INVALID": 2}
+"""Verdict to exit status, as the other Jobs before traffic have them."""
+LOGGED = 200
+"""Changed tasks that the log shows."""
+
+Stated = Callable[[Mapping[str, Any]], bytes]
+"""From a predicate to a statement about the artifact, in its canonical form."""
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Options from a command line."""
+    parser = argparse.ArgumentParser(prog="python -m agentrollouts replay", description=__doc__)
+    for name, help_ in (
+        ("candidate", "URL of the candidate's pod in replay mode"),
+        ("incumbent", "URL of the stable version's"),
+        ("agent", "the agent's name"),
+        ("namespace", "where it runs"),
+        ("version", "the candidate's version"),
+        ("artifact-digest", "the candidate's artifact digest"),
+        ("stable-version", "the stable version"),
+        ("stable-digest", "the stable version's artifact digest"),
+        ("from", "file of recorded tasks, or ledger"),
+    ):
+        parser.add_argument(f"--{name}", required=True, help=help_)
+    for name, default, help_ in (
+        ("ledger", "", "URL of the task ledger"),
+        ("token-file", "", "file with a token that may read there"),
+        ("recorded-version", "", "only tasks that this version did"),
+        ("answer", "", "what of an answer is compared"),
+        ("input", "input", "field of the body for an input that is no object"),
+        ("listen", "0.0.0.0:8199", "where the lanes' AGENT_REPLAY_URL leads"),
+        ("journal", "journal", "file for what is finished"),
+        ("summary", TERMINATION_LOG, "file for the summary"),
+    ):
+        parser.add_argument(f"--{name}", default=default, help=help_)
+    for name, count in (("attempt", 1), ("tasks", 200), ("concurrency", 4)):
+        parser.add_argument(f"--{name}", type=int, default=count)
+    for name, value in (
+        ("maximum-disagreement", 0.05),
+        ("maximum-noise", 0.5),
+        ("threshold", THRESHOLD),
+        ("task-timeout", 60.0),
+        ("reached-within", 300.0),
+    ):
+        parser.add_argument(f"--{name}", type=float, default=value)
+    parser.add_argument("--outcome", choices=["any", "success"], default="any")
+    parser.add_argument("--compare", choices=[each.value for each in Compare], default="exact")
+    parser.add_argument("--tools", choices=[each.value for each in Tools], default="effects")
+    parser.add_argument(
+        "--ignore", action="append", default=[], help="a path that doesn't count; may be repeated"
+    )
+    return parser.parse_args(list(arguments))
+
+
+def main(options: argparse.Namespace, stated: Stated) -> int:
+    """Replay and say so; the exit status of :data:`STATUS`. Whatever goes wrong is a verdict, INVALID."""
+    try:
+        report = asyncio.run(_replayed(options))
+        said = stated(_predicate(options, report))
+        summary = _summary(report, said)
+        _log(report, said)
+    except ReplayError as error:
+        summary = _invalid(str(error))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        summary = _invalid("it was told to stop before it was done")
+    except Exception as error:
+        _write(options.summary, _invalid(f"{type(error).__name__}: {error}"))
+        raise
+    _write(options.summary, summary)
+    print(f"{summary.verdict}: {summary.message}", file=sys.stderr, flush=True)
+    return STATUS[summary.verdict]
+
+
+async def _replayed(options: argparse.Namespace) -> Report:
+    this = asyncio.current_task()
+    assert this is not None
+    # SIGTERM comes at the Job's deadline.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    rule = Rule(
+        Compare(options.compare),
+        options.answer,
+        tuple(options.ignore),
+        options.threshold,
+        Tools(options.tools),
+    )
+    asked = Asked(
+        MappingProxyType({Lane.CANDIDATE: options.candidate, Lane.INCUMBENT: options.incumbent}),
+        _address(options.listen),
+        options.input,
+        options.task_timeout,
+        Pace(options.concurrency),
+        options.reached_within,
+    )
+    about = {"candidate": options.artifact_digest, "incumbent": options.stable_digest}
+    with Journal(Path(options.journal), about) as journal:
+        before = journal.kept.tasks
+        records = _records(options).read() if len(before) < options.tasks else ()
+        plan = chosen(records, options.tasks, seed="replay", before=before)
+        journal.choose(plan.tasks)
+        await ask(plan, asked, journal, _progress())
+        compared = comparisons(plan.tasks, journal.kept.done, rule)
+    limits = Limits(options.maximum_disagreement, options.maximum_noise)
+    report = summarised(compared, plan, rule, limits, asked=options.tasks, urls=asked.urls)
+    for lane, promised in (
+        (report.candidate, options.artifact_digest),
+        (report.incumbent, options.stable_digest),
+    ):
+        _is_promised(lane, promised)
+    return report
+
+
+def _records(options: argparse.Namespace) -> Records:
+    return Records(
+        source=vars(options)["from"],
+        namespace=options.namespace,
+        agent=options.agent,
+        version=options.recorded_version,
+        outcome="" if options.outcome == "any" else options.outcome,
+        ledger=options.ledger,
+        token_file=options.token_file,
+    )
+
+
+def _is_promised(lane: LaneReport, digest: str) -> None:
+    """What was replayed is what would run. Raises ReplayError; an agent that tells no digest is taken at its pod's word."""
+    if lane.digest and lane.digest != digest:
+        raise ReplayError(
+            f"what answered as {lane.version} was {lane.digest}, and {digest} was to be replayed"
+        )
+
+
+def _address(text_: str) -> tuple[str, int]:
+    host, _, port = text_.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ReplayError(f"--listen: expected HOST:PORT, such as 0.0.0.0:8199; got {text_!r}")
+    return host, int(port)
+
+
+def _progress() -> Callable[[int, int], None]:
+    """A line at each tenth, as a log can bear."""
+    told = -1
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        tenth = 10 if not total else done * 10 // total
+        if tenth > told:
+            told = tenth
+            print(f"{done} of {total} answers", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _predicate(options: argparse.Namespace, report: Report) -> Mapping[str, Any]:
+    """What the statement says; fractions as text, for a canonical form has none."""
+    return {
+        "verdict": _verdict(report),
+        "tasks": report.tasks.done,
+        "excess": _bounds(report.disagreement.excess),
+        "maximumDisagreement": f"{options.maximum_disagreement:g}",
+        "outcome": options.outcome,
+        "attempt": options.attempt,
+        "incumbent": {"version": options.stable_version, "artifactDigest": options.stable_digest},
+    }
+
+
+def _verdict(report: Report) -> Literal["PASS", "FAIL", "INVALID"]:
+    """INCONCLUSIVE is no word for a candidate: nobody can say."""
+    return "INVALID" if report.verdict == "INCONCLUSIVE" else report.verdict
+
+
+def _summary(report: Report, said: bytes) -> ProofSummary:
+    found = report.disagreement
+    excess = _bounds(found.excess)
+    return ProofSummary(
+        verdict=_verdict(report),
+        message=clipped(report.message),
+        cases=report.tasks.done,
+        repeats=1,
+        errors=report.candidate.errors,
+        changed=found.only_candidate,
+        excess=excess.get("estimate", ""),
+        excess_low=excess.get("low", ""),
+        excess_high=excess.get("high", ""),
+        statement_digest=f"sha256:{hashlib.sha256(said).hexdigest()}",
+    )
+
+
+def _bounds(found: Bounds | None) -> Mapping[str, str]:
+    if found is None:
+        return {}
+    return {name: f"{value:z.4f}" for name, value in found.model_dump().items()}
+
+
+def _log(report: Report, said: bytes) -> None:
+    for line in text(report, 0):
+        print(line, file=sys.stderr)
+    shown = report.model_copy(update={"changed": report.changed[:LOGGED]})
+    whole = {"report": shown.model_dump(mode="json", by_alias=True), "statement": said.decode()}
+    print(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), flush=True)
+
+
+def _invalid(message: str) -> ProofSummary:
+    return ProofSummary(verdict="INVALID", message=clipped(message))
+
+
+def _write(path: str, summary: ProofSummary) -> None:
+    # NB: not replaced but written in place: the file is a mount of the kubelet's.
+    Path(path).write_bytes(body_of(summary))

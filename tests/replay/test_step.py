@@ -1,0 +1,177 @@
+"""The entry command of a replay before traffic as a process, with the words of the Job, against real agents in replay mode."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentrollouts.api.before_traffic import MESSAGE_BYTES, ProofSpec, ProofSummary
+from agentrollouts.core.manifests import Named
+from agentrollouts.core.proof_subject import Subject
+from agentrollouts.core.replay_job import replay_arguments
+from tests.replay.lanes import AgentProcess, document, free_port, written
+from tests.unit.core.replayed import entry, with_template
+
+DEADLINE_SECONDS = 300.0
+OLD, NEW = with_template("1.0.0", "a"), with_template("2.0.0", "b")
+Start = Callable[..., AgentProcess]
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def start(tmp_path: Path, port: int) -> Iterator[Start]:
+    started: list[AgentProcess] = []
+
+    def _start(version: str, **env: str) -> AgentProcess:
+        replaying = {"AGENT_REPLAY": "1", "AGENT_REPLAY_URL": f"http://127.0.0.1:{port}"}
+        started.append(AgentProcess(tmp_path, AGENT_VERSION=version, **(replaying | env)))
+        return started[-1]
+
+    yield _start
+    for process in started:
+        process.close()
+
+
+class Step:
+    """`python -m agentrollouts replay` with the words of the Job, nothing changed but where things are."""
+
+    def __init__(
+        self, folder: Path, port: int, lanes: tuple[AgentProcess, AgentProcess], **fields: Any
+    ) -> None:
+        spec = ProofSpec.model_validate(entry(**{"tools": "None", "tasks": 40, **fields})).replay
+        assert spec is not None
+        subject = Subject(Named("shop", "support", "u-1"), "support", NEW, NEW.digest, 1, OLD)
+        words = replay_arguments("support-replayed-0123456789", spec, subject, seconds=2 * DEADLINE_SECONDS)
+        here = {
+            "--from": str(folder / "tasks.jsonl"), "--candidate": lanes[0].url, "--incumbent": lanes[1].url,
+            "--listen": f"127.0.0.1:{port}", "--journal": str(folder / "journal"), "--summary": str(folder / "said"),
+        }  # fmt: skip
+        given = dict(word.split("=", 1) for word in words)
+        assert set(here) - set(given) == {"--summary"}
+        self._folder = folder
+        self._command = [
+            sys.executable,
+            "-m",
+            "agentrollouts",
+            "replay",
+            *map("=".join, (given | here).items()),
+        ]
+
+    def start(self) -> subprocess.Popen[bytes]:
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        return subprocess.Popen(self._command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def ended(self, process: subprocess.Popen[bytes]) -> tuple[int, ProofSummary, bytes]:
+        out, err = process.communicate(timeout=DEADLINE_SECONDS)
+        body = (self._folder / "said").read_bytes() if (self._folder / "said").exists() else b""
+        assert 0 < len(body) <= MESSAGE_BYTES, err.decode()
+        return process.returncode, ProofSummary.model_validate_json(body), out
+
+    def run(self) -> tuple[int, ProofSummary, bytes]:
+        return self.ended(self.start())
+
+
+def recorded(folder: Path, count: int = 40, **fields: Any) -> None:
+    """Questions about orders, answered as they are."""
+    tool = {
+        "name": "lookup_order",
+        "result": {"item": "lamp", "status": "shipped", "refundable": True},
+        "error": None,
+    }
+    written(
+        folder / "tasks.jsonl",
+        [
+            document(n, toolCalls=[{**tool, "arguments": {"order": f"A-{1000 + n}"}}], **fields)
+            for n in range(count)
+        ],
+    )
+
+
+def test_a_candidate_that_decides_as_before_passes_once_its_pod_is_there(
+    tmp_path: Path, port: int, start: Start
+) -> None:
+    recorded(tmp_path, 90)
+    incumbent, candidate = (start(v, SUPPORT_WRONG_PERCENT="0") for v in ("1.0.0", "2.0.0"))
+    step = Step(tmp_path, port, (candidate, incumbent), tasks=90, maximumDisagreement="5%")
+    # NB: nobody waited for the agents: the step does, as for pods.
+    status, said, out = step.run()
+    assert (status, said.verdict, said.cases, said.changed, said.errors) == (0, "PASS", 90, 0, 0), said
+    assert (said.excess, float(said.excess_high) <= 0.05) == ("0.0000", True)
+    log = json.loads(out)
+    assert said.statement_digest == f"sha256:{hashlib.sha256(log['statement'].encode()).hexdigest()}"
+    statement = json.loads(log["statement"])
+    assert statement["predicateType"] == "https://agentrollouts.io/attestations/replay/v1"
+    assert statement["subject"] == [{"name": "support-2.0.0", "digest": {"sha256": "b" * 64}}]
+    assert (log["report"]["candidate"]["version"], log["report"]["incumbent"]["version"]) == (
+        "2.0.0",
+        "1.0.0",
+    )
+
+
+def test_a_candidate_that_decides_otherwise_fails(tmp_path: Path, port: int, start: Start) -> None:
+    recorded(tmp_path)
+    incumbent, candidate = (
+        start("1.0.0", SUPPORT_WRONG_PERCENT="0"),
+        start("2.0.0", SUPPORT_WRONG_PERCENT="90"),
+    )
+    status, said, _ = Step(tmp_path, port, (candidate, incumbent)).run()
+    assert (status, said.verdict, said.changed > 20) == (1, "FAIL", True), said
+
+
+def test_too_few_tasks_for_a_verdict_are_no_verdict(tmp_path: Path, port: int, start: Start) -> None:
+    recorded(tmp_path, 8)
+    incumbent, candidate = (start(v, SUPPORT_WRONG_PERCENT="0") for v in ("1.0.0", "2.0.0"))
+    status, said, _ = Step(tmp_path, port, (candidate, incumbent)).run()
+    assert (status, said.verdict, said.cases) == (2, "INVALID", 8)
+    assert "tasks would tell" in said.message
+
+
+def test_an_agent_that_isnt_in_replay_mode_is_never_asked(tmp_path: Path, port: int, start: Start) -> None:
+    recorded(tmp_path)
+    incumbent, candidate = start("1.0.0"), start("2.0.0", AGENT_REPLAY="0")
+    status, said, _ = Step(tmp_path, port, (candidate, incumbent)).run()
+    assert (status, said.verdict) == (2, "INVALID")
+    assert "doesn't say that it is in replay mode" in said.message
+
+
+def test_another_artifact_than_was_to_be_replayed_has_no_verdict(
+    tmp_path: Path, port: int, start: Start
+) -> None:
+    recorded(tmp_path)
+    incumbent = start("1.0.0", SUPPORT_WRONG_PERCENT="0")
+    other = start("2.0.0", SUPPORT_WRONG_PERCENT="0", AGENT_RELEASE_DIGEST="sha256:" + "c" * 64)
+    status, said, _ = Step(tmp_path, port, (other, incumbent)).run()
+    assert (status, said.verdict) == (2, "INVALID")
+    assert f"was sha256:{'c' * 64}, and {NEW.digest} was to be replayed" in said.message
+
+
+def test_only_what_users_met_as_successes(tmp_path: Path, port: int, start: Start) -> None:
+    recorded(tmp_path, outcome="failure")
+    incumbent, candidate = (start(v, SUPPORT_WRONG_PERCENT="0") for v in ("1.0.0", "2.0.0"))
+    status, said, _ = Step(tmp_path, port, (candidate, incumbent), outcome="Success").run()
+    assert (status, said.verdict, said.cases) == (2, "INVALID", 0)
+    assert "no task could be replayed" in said.message
+
+
+def test_a_deadline_is_said(tmp_path: Path, port: int, start: Start) -> None:
+    recorded(tmp_path)
+    incumbent, candidate = (start(v, SUPPORT_LATENCY_MS="600000") for v in ("1.0.0", "2.0.0"))
+    step = Step(tmp_path, port, (candidate, incumbent), taskTimeout="1h")
+    process = step.start()
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"0 of 80"), "it has begun to ask"
+    process.terminate()
+    status, said, _ = step.ended(process)
+    assert (status, said.verdict, said.message) == (2, "INVALID", "it was told to stop before it was done")
