@@ -1,4 +1,4 @@
-"""A language model in a thread: speaks OpenAI's chat completions on a port of this machine, and answers what it is told to."""
+"""A language model in a thread: speaks OpenAI's protocol on a port of this machine, and answers what it is told to."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ class Model:
             json.dumps(GOOD), usage={"prompt_tokens": 700, "completion_tokens": 23, "total_tokens": 723}
         )
     )
-    """JSON; or bytes as they are."""
+    """JSON; or bytes as they are; or what makes either of the body of the request."""
     script: list[Any] = field(default_factory=list)
     """Bodies that come first, one a request; afterwards it is ``body`` again."""
+    statuses: list[int] = field(default_factory=list)
+    """Those of the first requests, afterwards it is ``status`` again."""
     headers: dict[str, str] = field(default_factory=dict)
     hangs: bool = False
     asked: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
@@ -67,8 +69,9 @@ def serving() -> Iterator[Model]:
                 model.released.wait()
                 return
             said = model.script.pop(0) if model.script else model.body
+            said = said(asked) if callable(said) else said
             body = said if isinstance(said, bytes) else json.dumps(said).encode()
-            self.send_response(model.status)
+            self.send_response(model.statuses.pop(0) if model.statuses else model.status)
             for name, value in {"content-type": "application/json", **model.headers}.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(body)))

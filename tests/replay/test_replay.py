@@ -17,6 +17,8 @@ import pytest
 
 from agentrollouts.replay.journal import kept
 from agentrollouts.replay.report import Report, read
+from tests.fakes.embeddings import by_table, texts_of
+from tests.fakes.llm import serving
 from tests.ledger.process import LedgerProcess
 from tests.replay.lanes import AgentProcess, document, free_port, written
 
@@ -252,3 +254,55 @@ def test_an_agent_that_isnt_in_replay_mode_is_never_asked(start: Start, tmp_path
     assert not asked.exists()
     assert not payments.exists()
     assert not (tmp_path / "r.json").exists()
+
+
+def test_answers_of_the_same_meaning_are_no_change_and_each_is_asked_for_once(
+    start: Start, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record says `settled`; the incumbent says `paid`, which is alike, the candidate `refused`, which isn't."""
+    asked, key = tmp_path / "asked", tmp_path / "key"
+    key.write_text("key-of-the-user\n")
+    monkeypatch.setenv("AGENT_ROLLOUTS_EMBEDDING_KEY_FILE", str(key))
+    candidate = start(CHANCE, REFUSE_PERCENT="100", ASKED=str(asked), AGENT_VERSION="2.0.0")
+    incumbent = start(CHANCE, REFUSE_PERCENT="0", ASKED=str(asked), AGENT_VERSION="1.0.0")
+    for lane in (candidate, incumbent):
+        lane.wait()
+    settled = {"output": {"label": "settled", "version": "1.0.0"}}
+    written(tmp_path / "tasks.jsonl", [task | settled for task in chance_documents(30)])
+    with serving() as model:
+        model.body = by_table({"settled": (1, 0), "paid": (0.99, 0.14), "refused": (0, 1)})
+
+        def replayed(*more: str) -> tuple[int, str, str]:
+            options = ("--tasks", "30", "--max-disagreement", "15%", "--compare", "embedding")
+            where = ("--embedding-url", model.url, "--embedding-model", "small-embedding")
+            replay = Replay(tmp_path, port, candidate.url, incumbent.url, more=(*options, *where, *more))
+            return replay.end()
+
+        model.statuses = [401]
+        status, out, err = replayed()
+        assert (status, "--embedding-key-file" in err, "key-of-the-user" in out + err) == (2, True, False), (
+            err
+        )
+        assert len(kept(tmp_path / "r.json.journal").done) == 60
+        assert not (tmp_path / "r.json").exists()
+
+        status, out, err = replayed()
+        assert status == 1, (out, err)
+        report = read((tmp_path / "r.json").read_text())
+        rule, found = report.rule, report.disagreement
+        assert (rule.compare, rule.embedding_model, rule.threshold) == ("embedding", "small-embedding", 0.9)
+        assert (found.only_candidate, found.only_incumbent, found.both) == (30, 0, 0)
+        side = report.changed[0].candidate, report.changed[0].incumbent
+        assert [each.similarity for each in side] == pytest.approx([0, 0.99], abs=0.001)
+        assert "embeddings of small-embedding" in out
+        assert "key-of-the-user" not in out + err
+
+        refused_one, answered = model.asked
+        assert sorted(answered[2]["input"]) == ["paid", "refused", "settled"]
+        assert answered[1]["authorization"] == "Bearer key-of-the-user"
+        assert len(texts_of(model)) == 2 * len(refused_one[2]["input"])
+
+        status, out, err = replayed("--threshold", "0")
+        assert status == 0, (out, err)
+        assert len(model.asked) == 2, "what is kept was asked for again"
+    assert len(asked.read_text().splitlines()) == 60, "a finished task was done again"

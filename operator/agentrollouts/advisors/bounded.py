@@ -7,7 +7,9 @@ from typing import Any, Final
 import openai
 
 LARGEST: Final = 1 << 20
-"""Bytes of an answer that are read; an endpoint must not be able to fill our memory."""
+"""Bytes of an answer that are read, unless a client is made for larger ones; an endpoint must not be able to fill our memory."""
+
+_KEPT: Final = ("content-type", "retry-after")
 
 
 class TooLargeError(Exception):
@@ -17,6 +19,10 @@ class TooLargeError(Exception):
 class BoundedClient(openai.DefaultAsyncHttpxClient):
     """Reads a bounded body and follows no redirect: the endpoint is the one that was named, and no other."""
 
+    def __init__(self, *, largest: int = LARGEST) -> None:
+        super().__init__()
+        self._largest = largest
+
     async def send(self, request: Any, *, stream: bool = False, **kwargs: Any) -> Any:  # noqa: ARG002 - the base class names it
         """As the parent, with the body read already."""
         kwargs["follow_redirects"] = False
@@ -25,11 +31,14 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
         try:
             async for chunk in response.aiter_bytes():
                 body += chunk
-                if len(body) > LARGEST:
+                if len(body) > self._largest:
                     raise TooLargeError
         finally:
             await response.aclose()
-        kind = response.headers.get("content-type", "")
-        return type(response)(
-            response.status_code, headers={"content-type": kind}, content=bytes(body), request=request
-        )
+        kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
+        return type(response)(response.status_code, headers=kept, content=bytes(body), request=request)
+
+
+def is_too_large(error: BaseException) -> bool:
+    """Whether this is what became of a TooLargeError: some versions of the library wrap what its client raises, and some don't."""
+    return isinstance(error, TooLargeError) or isinstance(error.__cause__, TooLargeError)

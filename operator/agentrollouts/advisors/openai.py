@@ -11,7 +11,7 @@ from typing import Final, Literal
 import openai
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError
+from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError, is_too_large
 from agentrollouts.advisors.completion import NoAnswer, answer_in
 from agentrollouts.advisors.endpoint import Endpoint, Target
 from agentrollouts.api.advisor import AdvisorSpec
@@ -62,8 +62,7 @@ class OpenAIAdvisor:
             # NB: the body is the endpoint's own and may hold anything; the number says enough.
             return NoOpinion("Unreachable", f"the endpoint answered with HTTP {error.status_code}")
         except (openai.APIConnectionError, TooLargeError) as error:
-            # NB: some versions of the library wrap what its client raises, and some don't.
-            if isinstance(error, TooLargeError) or isinstance(error.__cause__, TooLargeError):
+            if is_too_large(error):
                 return NoOpinion("Nonsense", f"the answer is longer than {LARGEST} bytes", ASSUMED_TOKENS)
             return NoOpinion("Unreachable", "the endpoint can't be reached")
 

@@ -65,18 +65,18 @@ def url(text: str, option: str) -> str:
     return text
 
 
-def progress() -> Callable[[int, int], None]:
-    """One line that is written over on a terminal; elsewhere a line at each tenth, as a log can bear."""
+def progress(what: str = "answers") -> Callable[[int, int], None]:
+    """One line that is written over on a terminal; elsewhere a line at each tenth, as a log can bear. ``what`` is counted."""
     terminal, told = sys.stderr.isatty(), -1
 
     def show(done: int, total: int) -> None:
         nonlocal told
         tenth = 10 if not total else done * 10 // total
         if terminal:
-            typer.echo(f"\r{done} of {total} answers", err=True, nl=done == total)
+            typer.echo(f"\r{done} of {total} {what}", err=True, nl=done == total)
         elif tenth > told:
             told = tenth
-            typer.echo(f"{done} of {total} answers", err=True)
+            typer.echo(f"{done} of {total} {what}", err=True)
 
     return show
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -12,6 +13,12 @@ from agentrollouts.cli import quantities
 from agentrollouts.cli.errors import CommandError
 from agentrollouts.cli.interruption import is_interrupted
 from agentrollouts.cli.ledger import Ledger, TokenFile
+from agentrollouts.cli.replay_embedding import (
+    EmbeddingKeyFile,
+    EmbeddingModel,
+    EmbeddingUrl,
+    embedding_of,
+)
 from agentrollouts.cli.replay_options import (
     INVALID,
     Candidate,
@@ -28,8 +35,9 @@ from agentrollouts.cli.replay_options import (
 from agentrollouts.evals.errors import InputError
 from agentrollouts.evals.files import check_writable, put
 from agentrollouts.replay.attempt import Lane
-from agentrollouts.replay.comparison import Compare, Rule, Tools
-from agentrollouts.replay.disagreement import comparisons
+from agentrollouts.replay.comparison import THRESHOLDS, Compare, Rule, Tools
+from agentrollouts.replay.disagreement import comparisons, texts_to_embed
+from agentrollouts.replay.embedding import Vector
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.judge import Limits
@@ -71,8 +79,18 @@ def run_command(
         list[str] | None, typer.Option("--ignore", metavar="PATH", help="structured: what doesn't count.")
     ] = None,
     threshold: Annotated[
-        float, typer.Option("--threshold", min=0, max=1, help="text: from which similarity on.")
-    ] = THRESHOLD,
+        float | None,
+        typer.Option(
+            "--threshold",
+            min=0,
+            max=1,
+            help="text, embedding: from which similarity on.",
+            show_default=", ".join(f"{kind} {usual:g}" for kind, usual in THRESHOLDS.items()),
+        ),
+    ] = None,
+    embedding_url: EmbeddingUrl = "",
+    embedding_model: EmbeddingModel = "",
+    embedding_key_file: EmbeddingKeyFile = "",
     tools: Annotated[
         Tools,
         typer.Option(
@@ -119,7 +137,8 @@ def run_command(
     limits = Limits(
         quantities.share(max_disagreement, "--max-disagreement"), quantities.share(max_noise, "--max-noise")
     )
-    rule = Rule(compare, answer, tuple(ignore or ()), threshold, tools)
+    alike = THRESHOLDS.get(compare, THRESHOLD) if threshold is None else threshold
+    rule = Rule(compare, answer, tuple(ignore or ()), alike, tools)
     try:
         asked = Asked(
             MappingProxyType(
@@ -130,6 +149,14 @@ def run_command(
             quantities.duration(timeout, "--timeout").total_seconds(),
             Pace(concurrency),
         )
+        embedding = embedding_of(
+            compare,
+            where=embedding_url,
+            model=embedding_model,
+            key_file=embedding_key_file,
+            timeout=asked.timeout,
+        )
+        rule = replace(rule, embedding_model=embedding.model if embedding else "")
         for name in filter(None, (output, summary_file)):
             check_writable(Path(name))
         path = Path(journal or f"{output}.journal")
@@ -144,12 +171,20 @@ def run_command(
                 token_file=token_file,
             )
             plan = _plan(kept, tasks, seed, records)
-            if is_interrupted(_run(plan, asked, kept)):
+            vectors: dict[str, Vector] = {}
+
+            async def work() -> None:
+                await _run(plan, asked, kept)
+                if embedding is not None:
+                    texts = texts_to_embed(plan.tasks, kept.kept.done, rule)
+                    vectors.update(await embedding.vectors(texts, Path(f"{path}.vectors")))
+
+            if is_interrupted(work()):
                 raise CommandError(
                     f"interrupted after {len(kept.kept.done)} answers; the same command goes on from {path}",
                     status=INTERRUPTED,
                 )
-            compared = comparisons(plan.tasks, kept.kept.done, rule)
+            compared = comparisons(plan.tasks, kept.kept.done, rule, vectors)
         found = summarised(compared, plan, rule, limits, asked=tasks, urls=asked.urls)
         _keep(found, output, summary_file)
     except (ReplayError, InputError) as error:

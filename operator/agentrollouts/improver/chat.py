@@ -8,7 +8,7 @@ from typing import Any
 
 import openai
 
-from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError
+from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError, is_too_large
 from agentrollouts.advisors.completion import NoAnswer, answer_in
 from agentrollouts.improver.budget import MOST_TOKENS, Usage
 from agentrollouts.improver.ports import Answer, Problem
@@ -56,8 +56,7 @@ class ChatModel:
                 "Unreachable", f"the model's endpoint answered with HTTP {error.status_code}", _NOTHING
             )
         except (openai.APIConnectionError, TooLargeError) as error:
-            # NB: some versions of the library wrap what its client raises, and some don't.
-            if isinstance(error, TooLargeError) or isinstance(error.__cause__, TooLargeError):
+            if is_too_large(error):
                 return _none("Nonsense", f"the answer is longer than {LARGEST} bytes", None)
             return _none(
                 "Unreachable",

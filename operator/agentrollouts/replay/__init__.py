@@ -1,5 +1,5 @@
 """Replay before live traffic: recorded tasks done again by the candidate and by the incumbent, without an effect, and compared.
 
-``plan``, ``comparison``, ``structured``, ``text``, ``calls``, ``disagreement``, ``interval``, ``judge``, ``report`` and ``words`` are functions
-of values; ``source``, ``journal``, ``recordings``, ``lane``, ``run`` and ``files`` do I/O.
+``plan``, ``comparison``, ``structured``, ``text``, ``embedding``, ``calls``, ``disagreement``, ``interval``, ``judge``, ``report`` and ``words``
+are functions of values; ``source``, ``journal``, ``recordings``, ``lane``, ``run``, ``embed`` and ``vectors`` do I/O.
 """

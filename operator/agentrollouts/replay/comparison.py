@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
+from agentrollouts.replay import embedding, text
+from agentrollouts.replay.embedding import Vectors
 from agentrollouts.replay.structured import Difference, at, differences
-from agentrollouts.replay.text import THRESHOLD, similarity
 
 MISSING = object()
 """Of an answer that has nothing at the path, or that never came."""
@@ -19,6 +22,14 @@ class Compare(StrEnum):
     EXACT = "exact"
     STRUCTURED = "structured"
     TEXT = "text"
+    EMBEDDING = "embedding"
+
+
+THRESHOLDS: Final[Mapping[Compare, float]] = MappingProxyType(
+    {Compare.TEXT: text.THRESHOLD, Compare.EMBEDDING: embedding.THRESHOLD}
+)
+"""From which similarity on two texts are the same decision, where nobody says otherwise: the two kinds measure differently."""
+NO_VECTORS: Final[Vectors] = MappingProxyType({})
 
 
 class Tools(StrEnum):
@@ -33,14 +44,16 @@ class Tools(StrEnum):
 class Rule:
     """What a decision is. ``answer`` is the path in the answer, with dots; ``ignore`` are paths below it that don't count.
 
-    ``tools``: with ``effects``, calls of the tools that the release doesn't mark as safe are part of the decision.
+    ``tools``: with ``effects``, calls of the tools that the release doesn't mark as safe are part of the decision. ``embedding_model``: whose
+    vectors an embedding's comparison goes by.
     """
 
     compare: Compare = Compare.EXACT
     answer: str = ""
     ignore: tuple[str, ...] = ()
-    threshold: float = THRESHOLD
+    threshold: float = text.THRESHOLD
     tools: Tools = Tools.EFFECTS
+    embedding_model: str = ""
 
 
 class Likeness(NamedTuple):
@@ -59,12 +72,19 @@ def decision(answer: Any, rule: Rule) -> Any:
         return MISSING
 
 
-def compared(before: Any, after: Any, rule: Rule) -> Likeness:
-    """Two decisions; either may be MISSING, which is like itself only."""
+def compared(before: Any, after: Any, rule: Rule, vectors: Vectors = NO_VECTORS) -> Likeness:
+    """Two decisions; either may be MISSING, which is like itself only.
+
+    Raises:
+        ReplayError: they are compared by embeddings and ``vectors``, by text, don't have theirs.
+    """
     if before is MISSING or after is MISSING:
         return Likeness(before is after)
-    if rule.compare is Compare.TEXT and isinstance(before, str) and isinstance(after, str):
-        alike = similarity(before, after)
+    if rule.compare in THRESHOLDS and isinstance(before, str) and isinstance(after, str):
+        if rule.compare is Compare.EMBEDDING:
+            alike = embedding.similarity(before, after, vectors)
+        else:
+            alike = text.similarity(before, after)
         return Likeness(alike >= rule.threshold, alike)
     found = differences(before, after, rule.ignore if rule.compare is Compare.STRUCTURED else ())
     return Likeness(not found, None, found)

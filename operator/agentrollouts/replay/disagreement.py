@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
 
 from agentrollouts.api.task import TaskRecord
 from agentrollouts.replay.attempt import Attempt, Lane, recorded_calls
 from agentrollouts.replay.calls import Call, CallsDifference, without
 from agentrollouts.replay.calls import compared as calls_compared
-from agentrollouts.replay.comparison import MISSING, Likeness, Rule, Tools, compared, decision
+from agentrollouts.replay.comparison import (
+    MISSING,
+    NO_VECTORS,
+    Compare,
+    Likeness,
+    Rule,
+    Tools,
+    compared,
+    decision,
+)
+from agentrollouts.replay.embedding import Vectors, needs_vectors
 from agentrollouts.replay.interval import Pairs
 
 
@@ -42,14 +54,29 @@ class Compared:
 Done = Mapping[tuple[str, Lane], Attempt]
 
 
-def comparisons(records: Sequence[TaskRecord], done: Done, rule: Rule) -> tuple[Compared, ...]:
-    """Every task that both lanes have finished, in the order of the records."""
-    safe = safe_tools(records, done)
-    return tuple(
-        _one(record, done[record.id, Lane.CANDIDATE], done[record.id, Lane.INCUMBENT], rule, safe)
-        for record in records
-        if all((record.id, lane) in done for lane in Lane)
-    )
+def comparisons(
+    records: Sequence[TaskRecord], done: Done, rule: Rule, vectors: Vectors = NO_VECTORS
+) -> tuple[Compared, ...]:
+    """Every task that both lanes have finished, in the order of the records.
+
+    Raises:
+        ReplayError: the rule goes by embeddings, and ``vectors`` lacks one of ``texts_to_embed``.
+    """
+    by = _By(rule, safe_tools(records, done), vectors)
+    return tuple(_one(*task, by) for task in _finished(records, done))
+
+
+def texts_to_embed(records: Sequence[TaskRecord], done: Done, rule: Rule) -> tuple[str, ...]:
+    """The answers that can't be compared without an embedding, each of them once; none unless the rule goes by embeddings."""
+    if rule.compare is not Compare.EMBEDDING:
+        return ()
+    found: dict[str, None] = {}
+    for record, *attempts in _finished(records, done):
+        answers = (decision(record.output, rule), *(_side(attempt, rule)[0] for attempt in attempts))
+        for one, other in combinations(answers, 2):
+            if isinstance(one, str) and isinstance(other, str) and needs_vectors(one, other):
+                found |= {one: None, other: None}
+    return tuple(found)
 
 
 def safe_tools(records: Sequence[TaskRecord], done: Done) -> frozenset[str]:
@@ -73,18 +100,30 @@ def pairs(tasks: Sequence[Compared]) -> Pairs:
     return Pairs(mine, theirs, len(tasks))
 
 
-def _one(
-    record: TaskRecord, candidate: Attempt, incumbent: Attempt, rule: Rule, safe: Collection[str]
-) -> Compared:
-    was = decision(record.output, rule), recorded_calls(record)
-    new, old = _side(candidate, rule), _side(incumbent, rule)
+def _finished(records: Sequence[TaskRecord], done: Done) -> Iterator[tuple[TaskRecord, Attempt, Attempt]]:
+    for record in records:
+        if all((record.id, lane) in done for lane in Lane):
+            yield record, done[record.id, Lane.CANDIDATE], done[record.id, Lane.INCUMBENT]
+
+
+class _By(NamedTuple):
+    """By what decisions are compared."""
+
+    rule: Rule
+    safe: Collection[str]
+    vectors: Vectors
+
+
+def _one(record: TaskRecord, candidate: Attempt, incumbent: Attempt, by: _By) -> Compared:
+    was = decision(record.output, by.rule), recorded_calls(record)
+    new, old = _side(candidate, by.rule), _side(incumbent, by.rule)
     return Compared(
         record=record,
         candidate=candidate,
         incumbent=incumbent,
-        by_candidate=_change(was, new, rule, safe),
-        by_incumbent=_change(was, old, rule, safe),
-        between=_change(old, new, rule, safe),
+        by_candidate=_change(was, new, by),
+        by_incumbent=_change(was, old, by),
+        between=_change(old, new, by),
     )
 
 
@@ -100,9 +139,11 @@ def _side(attempt: Attempt, rule: Rule) -> Side:
     return MISSING if missing else decision(attempt.answer, rule), told.calls
 
 
-def _change(before: Side, after: Side, rule: Rule, safe: Collection[str]) -> Change:
+def _change(before: Side, after: Side, by: _By) -> Change:
+    tools = by.rule.tools
     calls = calls_compared(before[1], after[1])
-    acts = calls if rule.tools is Tools.ALL else CallsDifference()
-    if rule.tools is Tools.EFFECTS:
-        acts = calls_compared(without(before[1], safe), without(after[1], safe))
-    return Change(compared(before[0], after[0], rule), calls, bool(acts._replace(reordered=False)))
+    acts = calls if tools is Tools.ALL else CallsDifference()
+    if tools is Tools.EFFECTS:
+        acts = calls_compared(without(before[1], by.safe), without(after[1], by.safe))
+    likeness = compared(before[0], after[0], by.rule, by.vectors)
+    return Change(likeness, calls, bool(acts._replace(reordered=False)))

@@ -22,7 +22,7 @@ class Bounds(SpecModel):
 
 
 class RuleReport(SpecModel):
-    """What a decision was, and what was allowed."""
+    """What a decision was, and what was allowed. ``embedding_model`` is empty where answers weren't compared by embeddings."""
 
     compare: str
     answer: str
@@ -31,6 +31,7 @@ class RuleReport(SpecModel):
     tools: str
     max_disagreement: float
     max_noise: float
+    embedding_model: str = ""
 
 
 class TasksReport(SpecModel):

@@ -81,7 +81,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     ):
         parser.add_argument(f"--{name}", type=float, default=value)
     parser.add_argument("--outcome", choices=["any", "success"], default="any")
-    parser.add_argument("--compare", choices=[each.value for each in Compare], default="exact")
+    parser.add_argument("--compare", choices=["exact", "structured", "text"], default="exact")
     parser.add_argument("--tools", choices=[each.value for each in Tools], default="effects")
     parser.add_argument(
         "--ignore", action="append", default=[], help="a path that doesn't count; may be repeated"

@@ -56,6 +56,7 @@ def summarised(
             tools=rule.tools,
             max_disagreement=limits.disagreement,
             max_noise=limits.noise,
+            embedding_model=rule.embedding_model,
         ),
         tasks=TasksReport(
             asked=asked,

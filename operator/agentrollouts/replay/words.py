@@ -105,6 +105,8 @@ def _notes(report: Report) -> Iterator[str]:
     if tasks.done < tasks.asked:
         left = ", ".join(f"{count} {reason}" for reason, count in tasks.left_out.items())
         yield f"{tasks.done} tasks instead of {tasks.asked}: there were no more{f' (left out: {left})' if left else ''}"
+    if model := report.rule.embedding_model:
+        yield f"answers are compared by embeddings of {plain(model)}, alike from {report.rule.threshold:g} on"
     others = sum(count for version, count in tasks.recorded_by.items() if version != report.incumbent.version)
     if others and report.incumbent.version:
         yield (

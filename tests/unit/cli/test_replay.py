@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agentrollouts.cli.replay_embedding import embedding_of
+from agentrollouts.replay.comparison import Compare
 from agentrollouts.replay.report import written
 from tests.replay.lanes import document
 from tests.replay.lanes import written as records_written
@@ -14,12 +16,16 @@ from tests.unit.cli.runs import refused, run
 from tests.unit.replay.test_report import report
 
 LANES = ("--candidate", "http://127.0.0.1:1/", "--incumbent", "http://127.0.0.1:1/")
+EMBEDDING = ("--compare", "embedding", "--embedding-url", "http://127.0.0.1:1/v1", "--embedding-model", "m")
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    for name in ("URL", "MODEL", "KEY_FILE"):
+        monkeypatch.delenv(f"AGENT_ROLLOUTS_EMBEDDING_{name}", raising=False)
     records_written(tmp_path / "tasks.jsonl", [document(1)])
+    (tmp_path / "key").write_text("sécret")
     return tmp_path
 
 
@@ -36,6 +42,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("--from", "ledger", *LANES, "--agent", "a", "-n", "b", "--ledger", "http://127.0.0.1:1"), "can't be reached"),
         (("--from", "ledger", *LANES, "--agent", "a", "-n", "b", "--ledger", "http://x", "--token-file", "no"), "--token-file: expected a token"),
         (("--from", "tasks.jsonl", *LANES, "--summary", "no/such/file"), "can't write no/such/file"),
+        (("--from", "tasks.jsonl", *LANES, *EMBEDDING[:2]), "with --embedding-url and a model with --embedding-model; there is no endpoint"),
+        (("--from", "tasks.jsonl", *LANES, *EMBEDDING[:4]), "there is no model"),
+        (("--from", "tasks.jsonl", *LANES, *EMBEDDING, "--embedding-url", "llm:80"), "--embedding-url: expected a URL"),
+        (("--from", "tasks.jsonl", *LANES, *EMBEDDING, "--embedding-url", "http://[x/v1"), "--embedding-url: expected a URL"),
+        (("--from", "tasks.jsonl", *LANES, *EMBEDDING, "--embedding-key-file", "no"), "--embedding-key-file: expected a token in no"),
+        (("--from", "tasks.jsonl", *LANES, *EMBEDDING, "--embedding-key-file", "key"), "expected a key of ASCII characters in key"),
     ],
 )  # fmt: skip
 def test_what_cant_be_used_is_status_2_and_a_sentence(
@@ -44,6 +56,22 @@ def test_what_cant_be_used_is_status_2_and_a_sentence(
     error = refused("replay", "run", "-o", "r.json", *options)
     assert (error.status, told in str(error)) == (2, True), str(error)
     assert not (folder / "r.json").exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:secret@llm/v1", "http://llm/v1?key=secret", "http://secret@llm/v1"]
+)
+def test_an_address_with_a_secret_is_refused_without_telling_it(folder: Path, url: str) -> None:
+    error = refused(
+        "replay", "run", "--from", "tasks.jsonl", "-o", "r.json", *LANES, *EMBEDDING, "--embedding-url", url
+    )
+    assert (error.status, "--embedding-key-file" in str(error), "secret" in str(error)) == (2, True, False)
+
+
+def test_no_text_leaves_for_an_endpoint_that_the_environment_has_unless_it_is_asked_for() -> None:
+    for compare in Compare:
+        found = embedding_of(compare, where="http://llm/v1", model="m", key_file="", timeout=60)
+        assert (found is not None) is (compare is Compare.EMBEDDING)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,21 @@ def test_a_report_is_read_as_it_was_written() -> None:
             read(broken)
 
 
+def test_a_report_from_before_embeddings_is_shown_as_it_was() -> None:
+    found = report()
+    old = json.loads(written(found))
+    del old["rule"]["embeddingModel"]
+    assert read(json.dumps(old)) == found
+    assert "embeddings" not in "\n".join((*text(found), *markdown(found)))
+
+
+def test_the_model_of_the_embeddings_is_told() -> None:
+    rule = report().rule.model_copy(update={"embedding_model": "small\x1b-1", "threshold": 0.92})
+    found = report().model_copy(update={"rule": rule})
+    for lines in (text(found), markdown(found)):
+        assert "embeddings of small�-1, alike from 0.92 on" in "\n".join(lines)
+
+
 def test_each_lane_says_what_it_took() -> None:
     told = {"usage": {"costDollars": 0.5, "llmCalls": 2, "inputTokens": 5}, "calls": [
         {"name": "pay", "arguments": {"n": 1}, "source": "refused"}, {"name": "look", "source": "live"}]}  # fmt: skip
