@@ -14,6 +14,7 @@ from agentrollouts.api.task import TaskRecord
 from agentrollouts.replay.attempt import Attempt, Lane, Told
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.recordings import Open, Recordings
+from agentrollouts.replay.unicode import written_down
 
 REPLAY_HEADER = "x-agent-replay"
 """On a request: the token of the attempt. On an answer: ``ANSWERS``, where the kit is in replay mode."""
@@ -117,7 +118,7 @@ class LaneClient:
 
     def _answered(self, record: TaskRecord, response: httpx.Response, took: float, told: Told) -> Attempt:
         try:
-            answer = response.json()
+            answer = written_down(response.json())
         except ValueError:
             answer = response.text
         error = "" if response.is_success else f"status {response.status_code}: {_short(response.text)}"

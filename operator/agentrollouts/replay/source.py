@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from agentrollouts.api.task import TaskRecord
 from agentrollouts.replay.errors import ReplayError
+from agentrollouts.replay.unicode import written_down
 
 _PAGE = 200
 _SECONDS = 30.0
@@ -91,7 +92,7 @@ def _record(line: str, where: str) -> TaskRecord:
 
 def _validated(value: Any, where: str) -> TaskRecord:
     try:
-        return TaskRecord.model_validate(value)
+        return TaskRecord.model_validate(written_down(value))
     except ValidationError as error:
         first = error.errors()[0]
         raise ReplayError(
