@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,34 +20,13 @@ from agentrollouts.ledger.database import Database, StorageUnavailableError, par
 from agentrollouts.ledger.errors import EvidenceExistsError
 from agentrollouts.ledger.holdout import held_out
 from agentrollouts.ledger.retention import Retention, remove_old
+from agentrollouts.ledger.rights import FULL_SIGHT, Sight
 from agentrollouts.ledger.store import Query, Store
 from agentrollouts.ledger.tables import metadata
 from tests.ledger.postgres import running_postgres
 from tests.ledger.tasks import BEGIN, SECOND, record
 
-NUMBERS = itertools.count()
 NEVER = timedelta(days=10_000)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/ledger.db"
-    url: str = request.getfixturevalue("postgres").create(f"store{next(NUMBERS)}")
-    return url
-
-
-@pytest.fixture
-def open_database(database_url: str) -> Iterator[Callable[[], Database]]:
-    opened: list[Database] = []
-
-    def open_one() -> Database:
-        opened.append(Database(parse_url(database_url)))
-        return opened[-1]
-
-    yield open_one
-    for database in opened:
-        database.close()
 
 
 @pytest.fixture
@@ -85,9 +64,9 @@ def test_a_task_comes_back_as_it_was_posted(store: Store) -> None:
         costDollars="0.000001",
     )
     assert store.add([whole], now=BEGIN) == 1
-    found = store.get(whole.id, holdouts=True)
+    found = store.get(whole.id, sight=FULL_SIGHT)
     assert found == canonical(whole)
-    assert store.get("f" * 32, holdouts=True) is None
+    assert store.get("f" * 32, sight=FULL_SIGHT) is None
 
 
 def test_the_same_task_posted_again_is_one_task_and_stays_what_it_was(store: Store) -> None:
@@ -177,22 +156,54 @@ def test_held_out_tasks_are_seen_by_nobody_who_may_not(database: Database) -> No
     hidden = {number for number in range(40) if held_out(f"{number:032x}", 5_000)}
     assert 5 < len(hidden) < 35
     assert set(numbers(store, limit=200)) == set(range(40))
+    blind = Sight(holdouts=frozenset())
     for failures in (False, True):
-        assert set(numbers(store, limit=200, holdouts=False, failures=failures)) == set(range(40)) - hidden
-    assert store.get(f"{min(hidden):032x}", holdouts=False) is None
-    assert store.get(f"{min(hidden):032x}", holdouts=True) is not None
+        assert set(numbers(store, limit=200, sight=blind, failures=failures)) == set(range(40)) - hidden
+    assert store.get(f"{min(hidden):032x}", sight=blind) is None
+    assert store.get(f"{min(hidden):032x}", sight=FULL_SIGHT) is not None
+
+
+def test_what_is_out_of_sight_is_nowhere(database: Database) -> None:
+    store = Store(database, holdout=5_000)
+    spaces = ["shop", "desk", "lab"]
+    store.add(
+        [record(number, outcome="failure", namespace=spaces[number % 3]) for number in range(60)], now=BEGIN
+    )
+    hidden = {number for number in range(60) if held_out(f"{number:032x}", 5_000)}
+    shop, desk = (set(range(first, 60, 3)) for first in (0, 1))
+    assert hidden & shop and hidden & desk
+    for sight, seen in (
+        (Sight(namespaces=frozenset({"shop"})), shop),
+        (Sight(namespaces=frozenset({"shop", "desk"}), holdouts=frozenset({"shop"})), shop | desk - hidden),
+        (Sight(holdouts=frozenset({"desk"})), set(range(60)) - hidden | desk),
+        (Sight(namespaces=frozenset()), set()),
+    ):
+        for failures in (False, True):
+            assert set(numbers(store, limit=200, sight=sight, failures=failures)) == seen
+        found = {number for number in range(60) if store.get(f"{number:032x}", sight=sight) is not None}
+        assert found == seen
+    assert numbers(store, namespace="desk", sight=Sight(namespaces=frozenset({"shop"}))) == []
+
+
+def test_a_task_of_another_namespace_is_not_labelled(store: Store) -> None:
+    store.add([record(1), record(2, namespace="desk")], now=BEGIN)
+    before = store.get(f"{2:032x}", sight=FULL_SIGHT)
+    shop = frozenset({"shop"})
+    assert not store.label(f"{2:032x}", TaskLabel(expected="dog", outcome="failure"), namespaces=shop)
+    assert store.get(f"{2:032x}", sight=FULL_SIGHT) == before
+    assert store.label(f"{1:032x}", TaskLabel(expected="dog"), namespaces=shop)
 
 
 def test_a_label_adds_the_right_answer_and_corrects_the_outcome(store: Store) -> None:
     store.add([record(1, output="cat"), record(2)], now=BEGIN)
-    assert store.label(f"{1:032x}", TaskLabel(expected="dog", outcome="failure"))
-    assert store.label(f"{2:032x}", TaskLabel(expected=["dog"]))
-    assert not store.label(f"{3:032x}", TaskLabel(expected="dog"))
+    assert store.label(f"{1:032x}", TaskLabel(expected="dog", outcome="failure"), namespaces=None)
+    assert store.label(f"{2:032x}", TaskLabel(expected=["dog"]), namespaces=None)
+    assert not store.label(f"{3:032x}", TaskLabel(expected="dog"), namespaces=None)
     labelled = [json.loads(text) for text in store.page(Query(failures=True)).records]
     assert [(task["output"], task["expected"], task["outcome"]) for task in labelled] == [
         ("cat", "dog", "failure")
     ]
-    other = json.loads(store.get(f"{2:032x}", holdouts=True) or "")
+    other = json.loads(store.get(f"{2:032x}", sight=FULL_SIGHT) or "")
     assert (other["expected"], other["outcome"]) == (["dog"], "success")
 
 

@@ -3,89 +3,83 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+import structlog
+
+from agentrollouts.ledger.rights import EVERYTHING, RIGHTS, Grants, NotAllowedError
+from agentrollouts.ledger.token_files import Found, mounted_version, read_folder
 
 SHORTEST: Final = 16
 """A shorter token is a mistake: an empty Secret, or a word that can be guessed."""
 
-
-class Right(StrEnum):
-    """What a request may do."""
-
-    WRITE_TASKS = "write tasks"
-    READ_TASKS = "read tasks"
-    READ_HOLDOUTS = "read held-out tasks"
-    WRITE_EVIDENCE = "write evidence"
-    READ_EVIDENCE = "read evidence"
+log = structlog.get_logger()
 
 
-RIGHTS: Final[Mapping[str, frozenset[Right]]] = {
-    "agent": frozenset({Right.WRITE_TASKS}),
-    "reader": frozenset({Right.READ_TASKS, Right.READ_HOLDOUTS, Right.READ_EVIDENCE}),
-    "improver": frozenset({Right.READ_TASKS}),
-    "operator": frozenset({Right.READ_TASKS, Right.READ_HOLDOUTS, Right.READ_EVIDENCE, Right.WRITE_EVIDENCE}),
-}
-"""Roles by the name of their file. The improver sees no evidence: a bundle may hold tasks that are held out."""
-ALL: Final = frozenset(Right)
-
-
-class NotAllowedError(Exception):
-    """The request has no token, or one without the right; ``known``: the token is somebody's."""
-
-    def __init__(self, sentence: str, *, known: bool) -> None:
-        super().__init__(sentence)
-        self.known = known
-
-
-@dataclass(frozen=True, slots=True)
 class Access:
-    """The folder with one file a role; None lets everybody do everything.
+    """The folder with one file a role, or a role in one namespace; None lets everybody do everything.
 
-    A file is read at each request, so a token that was changed holds at once; it may have several, one a line, while
-    users go from one to the next.
+    It is looked at with each request, so a token that was changed holds at once; a file may have several, one a line,
+    while users go from one to the next. A token in several files gives what each of them gives. While the ledger runs, a
+    file that can't be used gives nothing and is logged once; the others hold.
     """
 
-    folder: Path | None
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._logged: frozenset[str] = frozenset()
+        self._version: str | None = None
+        self._found = Found((), ())
 
     def check(self) -> None:
-        """Raises ValueError unless there is a role that has a token, and none has a short one."""
-        if self.folder is None:
+        """Raises ValueError unless every file can be used, one has a token, and none has a short one."""
+        if self._folder is None:
             return
-        found = [(role, token) for role in RIGHTS for token in _tokens(self.folder / role)]
-        if not found:
+        files, refused = read_folder(self._folder)
+        if refused:
+            raise ValueError(refused[0])
+        if not any(file.tokens for file in files):
             raise ValueError(
-                f"expected tokens in files named {', '.join(RIGHTS)} in {self.folder}; found none: mount them, or let "
+                f"expected tokens in files named {', '.join(RIGHTS)} in {self._folder}; found none: mount them, or let "
                 "everybody in with --insecure"
             )
-        for role, token in found:
-            if len(token) < SHORTEST:
-                raise ValueError(
-                    f"expected tokens of at least {SHORTEST} characters; one in {self.folder / role} has {len(token)}"
-                )
+        for file in files:
+            for token in file.tokens:
+                if len(token) < SHORTEST:
+                    raise ValueError(
+                        f"expected tokens of at least {SHORTEST} characters; one in {file.path} has {len(token)}"
+                    )
 
-    def rights(self, authorization: str) -> frozenset[Right]:
-        """The rights of whoever sends this header; NotAllowedError when the token is nobody's."""
-        if self.folder is None:
-            return ALL
+    def grants(self, authorization: str) -> Grants:
+        """What whoever sends this header may do; NotAllowedError when the token is nobody's."""
+        if self._folder is None:
+            return EVERYTHING
         kind, _, given = authorization.partition(" ")
         if kind.lower() != "bearer" or not given:
             raise NotAllowedError("expected a header Authorization: Bearer TOKEN; got none", known=False)
-        found: frozenset[Right] = frozenset()
-        for role, rights in RIGHTS.items():
-            for token in _tokens(self.folder / role):
-                if hmac.compare_digest(token.encode(), given.strip().encode()):
-                    found |= rights
+        files, refused = self._read(self._folder)
+        self._log(frozenset(refused))
+        sought = given.strip().encode()
+        found = [
+            (file.role, file.namespace)
+            for file in files
+            for token in file.tokens
+            if hmac.compare_digest(token.encode(), sought)
+        ]
         if not found:
             raise NotAllowedError("the token is none of this ledger's", known=False)
-        return found
+        return Grants.of(found)
 
+    def _read(self, folder: Path) -> Found:
+        """A mounted Secret with two files for each namespace is read once for each of its contents."""
+        # NB: asked before the files are read: what is swapped meanwhile is read again with the next request.
+        version = mounted_version(folder)
+        if version is None or version != self._version:
+            self._version, self._found = version, read_folder(folder)
+        return self._found
 
-def _tokens(path: Path) -> list[str]:
-    try:
-        return path.read_text().split()
-    except FileNotFoundError:
-        return []
+    def _log(self, refused: frozenset[str]) -> None:
+        """Each once, and again when it was right meanwhile."""
+        for sentence in sorted(refused - self._logged):
+            log.warning("a file of tokens can't be used and opens nothing", error=sentence)
+        self._logged = refused

@@ -13,7 +13,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from agentrollouts.ledger.access import NotAllowedError, Right
 from agentrollouts.ledger.database import StorageUnavailableError
 from agentrollouts.ledger.errors import (
     EvidenceExistsError,
@@ -22,6 +21,7 @@ from agentrollouts.ledger.errors import (
     RequestError,
     TooLargeError,
 )
+from agentrollouts.ledger.rights import Grants, NotAllowedError, Right
 from agentrollouts.ledger.service import Service
 
 RETRY_SECONDS = 10
@@ -73,43 +73,44 @@ class _Pages:
         self._service = service
 
     async def add_tasks(self, request: Request) -> Response:
-        self._allow(request, Right.WRITE_TASKS)
+        opened = self._grants(request).namespaces(Right.WRITE_TASKS)
         body = await _body(request)
         kind = request.headers.get("content-type", "")
-        return JSONResponse(await run_in_threadpool(self._service.add, body, kind), status_code=202)
+        answer = await run_in_threadpool(self._service.add, body, kind, namespaces=opened)
+        return JSONResponse(answer, status_code=202)
 
     async def list_tasks(self, request: Request) -> Response:
-        rights = self._allow(request, Right.READ_TASKS)
-        return await self._page(request, rights, failures=False)
+        return await self._page(request, failures=False)
 
     async def list_failures(self, request: Request) -> Response:
-        rights = self._allow(request, Right.READ_TASKS)
-        return await self._page(request, rights, failures=True)
+        return await self._page(request, failures=True)
 
     async def get_task(self, request: Request) -> Response:
-        rights = self._allow(request, Right.READ_TASKS)
-        holdouts = Right.READ_HOLDOUTS in rights
-        return _json(await run_in_threadpool(self._service.get, request.path_params["id"], holdouts=holdouts))
+        grants = self._grants(request)
+        grants.namespaces(Right.READ_TASKS)
+        return _json(
+            await run_in_threadpool(self._service.get, request.path_params["id"], sight=grants.sight)
+        )
 
     async def label_task(self, request: Request) -> Response:
-        self._allow(request, Right.WRITE_TASKS)
+        opened = self._grants(request).namespaces(Right.WRITE_TASKS)
         body = await _body(request)
-        await run_in_threadpool(self._service.label, request.path_params["id"], body)
+        await run_in_threadpool(self._service.label, request.path_params["id"], body, namespaces=opened)
         return Response(status_code=204)
 
     async def list_evidence(self, request: Request) -> Response:
-        self._allow(request, Right.READ_EVIDENCE)
         namespace, rollout = request.path_params["namespace"], request.path_params["rollout"]
+        self._grants(request).demand(Right.READ_EVIDENCE, namespace)
         return JSONResponse({"attempts": await run_in_threadpool(self._service.attempts, namespace, rollout)})
 
     async def put_evidence(self, request: Request) -> Response:
-        self._allow(request, Right.WRITE_EVIDENCE)
+        self._grants(request).demand(Right.WRITE_EVIDENCE, request.path_params["namespace"])
         body = await _body(request)
         new = await run_in_threadpool(self._service.put_evidence, **request.path_params, bundle=body)
         return Response(status_code=201 if new else 200)
 
     async def get_evidence(self, request: Request) -> Response:
-        self._allow(request, Right.READ_EVIDENCE)
+        self._grants(request).demand(Right.READ_EVIDENCE, request.path_params["namespace"])
         return _json(await run_in_threadpool(self._service.get_evidence, **request.path_params))
 
     async def health(self, _: Request) -> Response:
@@ -129,21 +130,19 @@ class _Pages:
         sentence = "the ledger can't reach its database, or it is full: nothing was stored; try again later"
         return JSONResponse({"error": sentence}, status_code=503, headers={"retry-after": str(RETRY_SECONDS)})
 
-    def _allow(self, request: Request, right: Right) -> frozenset[Right]:
-        rights = self._service.access.rights(request.headers.get("authorization", ""))
-        if right not in rights:
-            raise NotAllowedError(f"this token may not {right}", known=True)
-        return rights
+    def _grants(self, request: Request) -> Grants:
+        return self._service.access.grants(request.headers.get("authorization", ""))
 
-    async def _page(self, request: Request, rights: frozenset[Right], *, failures: bool) -> Response:
-        parameters = request.query_params.multi_items()
-        if len(dict(parameters)) < len(parameters):
+    async def _page(self, request: Request, *, failures: bool) -> Response:
+        grants = self._grants(request)
+        grants.namespaces(Right.READ_TASKS)
+        items = request.query_params.multi_items()
+        parameters = dict(items)
+        if len(parameters) < len(items):
             raise RequestError("expected each parameter once")
-        holdouts = Right.READ_HOLDOUTS in rights
+        grants.demand(Right.READ_TASKS, parameters.get("namespace"))
         return _json(
-            await run_in_threadpool(
-                self._service.page, dict(parameters), holdouts=holdouts, failures=failures
-            )
+            await run_in_threadpool(self._service.page, parameters, sight=grants.sight, failures=failures)
         )
 
 

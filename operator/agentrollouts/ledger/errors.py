@@ -6,7 +6,7 @@ EvidenceExistsError     409
 TooLargeError           413
 RedactionError          422
 StorageUnavailableError 503  of the database, in `database.py`
-NotAllowedError     401/403  of the token, in `access.py`
+NotAllowedError     401/403  of the token, in `rights.py`
 """
 
 from __future__ import annotations

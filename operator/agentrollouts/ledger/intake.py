@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from agentrollouts.api.task import MOST_BYTES, TaskRecord, canonical
 from agentrollouts.ledger.errors import RedactionError, RequestError
 from agentrollouts.ledger.redaction import Redact, redacted
+from agentrollouts.ledger.rights import Namespaces
 
 MOST_ITEMS: Final = 1_000
 """Items in one body."""
@@ -33,8 +34,8 @@ class Intake(NamedTuple):
     refusals: list[Refusal]
 
 
-def read_batch(body: bytes, content_type: str, steps: Sequence[Redact]) -> Intake:
-    """Read a JSON array, or lines of JSON where the content type says so.
+def read_batch(body: bytes, content_type: str, steps: Sequence[Redact], *, namespaces: Namespaces) -> Intake:
+    """Read a JSON array, or lines of JSON where the content type says so; only tasks of these namespaces may be stored.
 
     Raises:
         RequestError: the body is no batch at all, or has too many items.
@@ -48,7 +49,7 @@ def read_batch(body: bytes, content_type: str, steps: Sequence[Redact]) -> Intak
     refusals: list[Refusal] = []
     for index, item in enumerate(items):
         try:
-            records.append(redacted(_record(item), steps))
+            records.append(redacted(_of(namespaces, _record(item)), steps))
         except RedactionError as error:
             refusals.append(
                 Refusal(index, _id(item), f"{error}: nothing of this task is stored", redaction=True)
@@ -111,6 +112,15 @@ def _record(item: Any) -> TaskRecord:
     if size > MOST_BYTES:
         raise RequestError(
             f"expected a task of at most {MOST_BYTES} bytes; got {size}: cut its input, output and results"
+        )
+    return record
+
+
+def _of(namespaces: Namespaces, record: TaskRecord) -> TaskRecord:
+    if namespaces is not None and record.namespace not in namespaces:
+        raise RequestError(
+            f"namespace: expected {' or '.join(sorted(namespaces))}, which is all that this token opens; "
+            f"got {record.namespace!r}: set AGENT_NAMESPACE, or post it with a token of its own namespace"
         )
     return record
 

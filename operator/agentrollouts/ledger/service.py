@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, get_args
 
@@ -14,15 +13,16 @@ from agentrollouts.api.task import TaskLabel, TaskOutcome, TaskTime
 from agentrollouts.ledger.access import Access
 from agentrollouts.ledger.errors import NotFoundError, RequestError
 from agentrollouts.ledger.intake import parse, read_batch, sentence
+from agentrollouts.ledger.names import DNS_LABEL
 from agentrollouts.ledger.paging import Place, from_cursor, to_cursor
 from agentrollouts.ledger.redaction import Redact, redacted_value
+from agentrollouts.ledger.rights import Namespaces, Sight
 from agentrollouts.ledger.store import MOST_FAILURES, Query, Store
 from agentrollouts.ledger.telemetry import Telemetry
 
 MOST_LISTED: Final = 200
 _PARAMETERS: Final = ("namespace", "agent", "version", "outcome", "since", "limit", "cursor")
 _OUTCOMES: Final = get_args(TaskOutcome)
-_DNS = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _TIME: TypeAdapter[Any] = TypeAdapter(TaskTime)
 Clock = Callable[[], int]
 """Microseconds since 1970."""
@@ -44,9 +44,12 @@ class Service:
         """Whether the database answers."""
         self._store.check()
 
-    def add(self, body: bytes, content_type: str) -> dict[str, Any]:
-        """Store a batch; how many were new and known, and for each refused item why. RequestError: it is no batch."""
-        records, refusals = read_batch(body, content_type, self._redaction)
+    def add(self, body: bytes, content_type: str, *, namespaces: Namespaces) -> dict[str, Any]:
+        """Store a batch; how many were new and known, and for each refused item why. RequestError: it is no batch.
+
+        Tasks of other ``namespaces`` than these are refused, each for itself.
+        """
+        records, refusals = read_batch(body, content_type, self._redaction, namespaces=namespaces)
         stored = self._store.add(records, now=self._clock())
         failed = sum(refusal.redaction for refusal in refusals)
         for result, count in (
@@ -59,27 +62,27 @@ class Service:
         rejected = [{"index": item.place, "id": item.id, "error": item.error} for item in refusals]
         return {"stored": stored, "duplicates": len(records) - stored, "rejected": rejected}
 
-    def page(self, parameters: Mapping[str, str], *, holdouts: bool, failures: bool) -> str:
+    def page(self, parameters: Mapping[str, str], *, sight: Sight, failures: bool) -> str:
         """One page as JSON: `tasks`, and `next` for the page after it. RequestError names the wrong parameter."""
-        page = self._store.page(_query(parameters, holdouts=holdouts, failures=failures))
+        page = self._store.page(_query(parameters, sight=sight, failures=failures))
         after = "null" if page.next is None else json.dumps(to_cursor(page.next))
         return f'{{"next":{after},"tasks":[{",".join(page.records)}]}}'
 
-    def get(self, task: str, *, holdouts: bool) -> str:
-        """One record as JSON; NotFoundError."""
-        found = self._store.get(task, holdouts=holdouts)
+    def get(self, task: str, *, sight: Sight) -> str:
+        """One record as JSON. NotFoundError: there is none, or it is out of sight, which nobody is told apart."""
+        found = self._store.get(task, sight=sight)
         if found is None:
             raise NotFoundError(f"there is no task {task[:64]!r}; it may have been removed by its age")
         return found
 
-    def label(self, task: str, body: bytes) -> None:
-        """Add what became known of a task after it had ended. NotFoundError, RequestError, RedactionError."""
+    def label(self, task: str, body: bytes, *, namespaces: Namespaces) -> None:
+        """Add what became known of a task of these namespaces after it had ended. NotFoundError, RequestError, RedactionError."""
         try:
             label = TaskLabel.model_validate(parse(body))
         except ValidationError as error:
             raise RequestError(sentence(error)) from error
         label = label.model_copy(update={"expected": redacted_value(label.expected, self._redaction)})
-        if not self._store.label(task, label):
+        if not self._store.label(task, label, namespaces=namespaces):
             raise NotFoundError(f"there is no task {task[:64]!r} to label; it may not have arrived yet")
 
     def put_evidence(self, namespace: str, rollout: str, attempt: int, bundle: bytes) -> bool:
@@ -111,14 +114,14 @@ class Service:
 
 
 def _check_place(namespace: str, rollout: str, attempt: int) -> None:
-    if not (_DNS.fullmatch(namespace) and _DNS.fullmatch(rollout) and 1 <= attempt < 2**31):
+    if not (DNS_LABEL.fullmatch(namespace) and DNS_LABEL.fullmatch(rollout) and 1 <= attempt < 2**31):
         raise RequestError(
             "expected the names of a namespace and a Rollout and an attempt from 1; "
             f"got {namespace[:80]!r}, {rollout[:80]!r} and {attempt}"
         )
 
 
-def _query(parameters: Mapping[str, str], *, holdouts: bool, failures: bool) -> Query:
+def _query(parameters: Mapping[str, str], *, sight: Sight, failures: bool) -> Query:
     known = ("namespace", "agent", "limit", "cursor") if failures else _PARAMETERS
     if unknown := sorted(set(parameters) - set(known)):
         raise RequestError(f"expected some of {', '.join(known)}; got {', '.join(unknown)[:200]}")
@@ -141,7 +144,7 @@ def _query(parameters: Mapping[str, str], *, holdouts: bool, failures: bool) -> 
         since=_since(parameters.get("since")),
         after=None if cursor is None else _after(cursor),
         limit=_limit(parameters.get("limit", "50"), most=MOST_FAILURES if failures else MOST_LISTED),
-        holdouts=holdouts,
+        sight=sight,
         failures=failures,
     )
 

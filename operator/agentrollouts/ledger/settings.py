@@ -49,7 +49,11 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
     flag("host", "0.0.0.0", "address to listen on")  # noqa: S104  for the whole cluster
     flag("port", "8090", "port to listen on")
-    flag("tokens", "", "folder with a file of tokens for each role: agent, reader, improver, operator")
+    flag(
+        "tokens",
+        "",
+        "folder with a file of tokens for each role: agent, reader, improver, operator; reader.shop opens one namespace",
+    )
     flag("max-age", "30d", "how long a task is kept, such as 30d or 12h")
     flag("max-tasks", "20000", "how many tasks of one agent are kept")
     flag("redact", "", f"patterns that are taken out, separated by commas: {', '.join(PATTERNS)}")

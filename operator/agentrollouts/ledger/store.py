@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, select, true, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agentrollouts.api.task import TaskLabel, TaskRecord, canonical
@@ -14,6 +14,7 @@ from agentrollouts.ledger.database import Database
 from agentrollouts.ledger.errors import EvidenceExistsError
 from agentrollouts.ledger.holdout import held_out
 from agentrollouts.ledger.paging import Place
+from agentrollouts.ledger.rights import FULL_SIGHT, Namespaces, Sight
 from agentrollouts.ledger.tables import evidence, tasks
 
 MOST_FAILURES: Final = 500
@@ -24,7 +25,10 @@ MOST_PAGE_BYTES: Final = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Which tasks to list; ``agent`` is one only together with its ``namespace``. ``since`` in microseconds since 1970; ``holdouts`` False leaves out those held out."""
+    """Which tasks to list; ``agent`` is one only together with its ``namespace``. ``since`` in microseconds since 1970.
+
+    What is out of ``sight`` is left out, whatever is asked for.
+    """
 
     namespace: str | None = None
     agent: str | None = None
@@ -33,7 +37,7 @@ class Query:
     since: int | None = None
     after: Place | None = None
     limit: int = 50
-    holdouts: bool = True
+    sight: Sight = FULL_SIGHT
     failures: bool = False
 
 
@@ -65,11 +69,9 @@ class Store:
         with self._database.writing() as connection:
             return sum(_insert_once(connection, tasks, row) for row in rows)
 
-    def get(self, task: str, *, holdouts: bool) -> str | None:
+    def get(self, task: str, *, sight: Sight) -> str | None:
         """One record; None where there is none, or none to be seen."""
-        wanted = select(tasks.c.record).where(tasks.c.id == task)
-        if not holdouts:
-            wanted = wanted.where(tasks.c.holdout.is_(False))
+        wanted = select(tasks.c.record).where(tasks.c.id == task, _seen(sight))
         with self._database.reading() as connection:
             found: str | None = connection.execute(wanted).scalar()
         return found
@@ -88,11 +90,11 @@ class Store:
                 room -= len(row.record)
         return Page(records, None)
 
-    def label(self, task: str, label: TaskLabel) -> bool:
-        """Add what became known later; False where there is no such task."""
+    def label(self, task: str, label: TaskLabel, *, namespaces: Namespaces) -> bool:
+        """Add what became known later; False where there is no such task in these namespaces."""
         with self._database.writing() as connection:
-            wanted = select(tasks.c.record).where(tasks.c.id == task).with_for_update()
-            found = connection.execute(wanted).scalar()
+            wanted = select(tasks.c.record).where(tasks.c.id == task, _within(namespaces))
+            found = connection.execute(wanted.with_for_update()).scalar()
             if found is None:
                 return False
             record = TaskRecord.model_validate_json(found)
@@ -169,12 +171,21 @@ def _selected(query: Query) -> Select[Any]:
         wanted = wanted.where(tasks.c.finished >= query.since)
     if query.after is not None:
         wanted = wanted.where(tuple_(tasks.c.finished, tasks.c.id) < tuple_(*query.after))
-    if not query.holdouts:
-        wanted = wanted.where(tasks.c.holdout.is_(False))
+    wanted = wanted.where(_seen(query.sight))
     if query.failures:
         wanted = wanted.where(tasks.c.failure.is_(True))
     # NB: one more than the page holds tells whether there is another page.
     return wanted.order_by(tasks.c.finished.desc(), tasks.c.id.desc()).limit(query.limit + 1)
+
+
+def _seen(sight: Sight) -> ColumnElement[bool]:
+    if sight.holdouts is None:
+        return _within(sight.namespaces)
+    return and_(_within(sight.namespaces), or_(tasks.c.holdout.is_(False), _within(sight.holdouts)))
+
+
+def _within(namespaces: Namespaces) -> ColumnElement[bool]:
+    return true() if namespaces is None else tasks.c.namespace.in_(sorted(namespaces))
 
 
 def _bundle(namespace: str, rollout: str, attempt: int) -> Select[Any]:

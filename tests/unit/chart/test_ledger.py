@@ -6,8 +6,9 @@ import base64
 from datetime import timedelta
 from pathlib import Path
 
-from agentrollouts.ledger.access import RIGHTS, SHORTEST
+from agentrollouts.ledger.access import SHORTEST, Access
 from agentrollouts.ledger.retention import Retention
+from agentrollouts.ledger.rights import RIGHTS, Right
 from agentrollouts.ledger.settings import parse
 from tests.unit.chart.helm import Object, objects
 from tests.unit.chart.test_rendering import operator_env, pods
@@ -88,15 +89,31 @@ def test_tokens_are_made_for_each_role_and_agents_of_named_namespaces_get_theirs
         for item in _named(found, "Secret")
     }
     tokens = secrets.pop(("agent-rollouts", "agent-rollouts-ledger-tokens"))
-    assert set(tokens) == set(RIGHTS)
+    narrow = {f"{role}.{place}" for role in ("agent", "reader") for place in ("shop", "desk")}
+    assert set(tokens) == set(RIGHTS) | narrow
     assert len(set(tokens.values())) == len(tokens)
     assert all(len(base64.b64decode(token)) >= SHORTEST for token in tokens.values())
     assert secrets == {
-        (place, "agent-rollouts-ledger"): {"agent": tokens["agent"]} for place in ("shop", "desk")
+        (place, "agent-rollouts-ledger"): {role: tokens[f"{role}.{place}"] for role in ("agent", "reader")}
+        for place in ("shop", "desk")
     }
     (mounted,) = [each["secret"] for each in pod["volumes"] if each["name"] == "tokens"]
     assert mounted["secretName"] == "agent-rollouts-ledger-tokens"
-    assert not _named(_ledger("--set", "ledger.tokensSecret=mine")[0], "Secret")
+    assert not _named(_ledger("--set", "watchNamespaces={shop},ledger.tokensSecret=mine")[0], "Secret")
+    found, _, _ = _ledger("--set", "watchNamespaces={shop},ledger.agentSecret=")
+    (alone,) = _named(found, "Secret")
+    assert set(alone["data"]) == {*RIGHTS, "agent.shop", "reader.shop"}, "to be handed on by hand"
+
+
+def test_the_ledger_can_use_the_tokens_that_are_made_for_it(tmp_path: Path) -> None:
+    found, _, _ = _ledger("--set", "watchNamespaces={shop}")
+    (tokens,) = [item["data"] for item in _named(found, "Secret") if item["metadata"]["namespace"] != "shop"]
+    for entry, token in tokens.items():
+        (tmp_path / entry).write_bytes(base64.b64decode(token))
+    access = Access(tmp_path)
+    access.check()
+    ours = access.grants(f"Bearer {base64.b64decode(tokens['reader.shop']).decode()}")
+    assert ours.namespaces(Right.READ_EVIDENCE) == frozenset({"shop"})
 
 
 def test_the_operator_is_told_where_the_ledger_is_and_sees_its_own_token_alone() -> None:

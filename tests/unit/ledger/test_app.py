@@ -2,73 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from agentrollouts.ledger import app as app_module
-from agentrollouts.ledger.access import Access
-from agentrollouts.ledger.app import build
-from agentrollouts.ledger.database import Database, parse_url
 from agentrollouts.ledger.holdout import held_out
 from agentrollouts.ledger.redaction import PATTERNS
-from agentrollouts.ledger.service import Service
-from agentrollouts.ledger.store import Store
-from agentrollouts.ledger.telemetry import Telemetry
-from tests.ledger.tasks import BEGIN, document
-
-TOKENS = {role: f"{role}-token-of-the-tests" for role in ("agent", "reader", "improver", "operator")}
-Ask = Callable[..., httpx.Response]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., Ask]]:
-    databases: list[Database] = []
-
-    def make_one(
-        *, tokens: bool = False, redaction: Any = (), holdout: int = 0, path: Path = tmp_path / "ledger.db"
-    ) -> Ask:
-        folder = tmp_path / "tokens"
-        folder.mkdir(exist_ok=True)
-        for role, token in TOKENS.items():
-            (folder / role).write_text(token + "\n")
-        databases.append(Database(parse_url(f"sqlite:///{path}")))
-        service = Service(
-            Store(databases[-1], holdout=holdout),
-            access=Access(folder if tokens else None),
-            redaction=redaction,
-            telemetry=Telemetry(),
-            clock=lambda: BEGIN,
-        )
-
-        def ask(method: str, path: str, body: Any = None, *, role: str = "", **more: Any) -> httpx.Response:
-            content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-            headers = {"authorization": f"Bearer {TOKENS[role]}"} if role else {}
-
-            async def exchange() -> httpx.Response:
-                transport = httpx.ASGITransport(build(service), raise_app_exceptions=False)
-                async with httpx.AsyncClient(transport=transport, base_url="http://ledger") as client:
-                    return await client.request(
-                        method, path, content=content, headers=headers | more.get("headers", {})
-                    )
-
-            return asyncio.run(exchange())
-
-        return ask
-
-    yield make_one
-    for database in databases:
-        database.close()
-
-
-def told(answer: httpx.Response) -> str:
-    text: str = answer.json()["error"]
-    return text
+from tests.ledger.tasks import document
+from tests.unit.ledger.conftest import TOKENS, Ask, told
 
 
 def test_each_item_of_a_batch_is_answered_for_itself(make: Callable[..., Ask]) -> None:
