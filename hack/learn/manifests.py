@@ -110,6 +110,12 @@ def tokens(*, agent: str, reader: str) -> dict[str, Any]:
     }
 
 
+def surroundings(namespace: str, *, agent: str, reader: str) -> list[dict[str, Any]]:
+    """Everything but the agent itself and its users; ``agent`` and ``reader`` are tokens of the ledger."""
+    secret = tokens(agent=agent, reader=reader)
+    return [*manifests.people(namespace), secret, dataset(), *author(), *trial()]
+
+
 def trial() -> list[dict[str, Any]]:
     """The agent in a process without users. It is the first version's: the questions it errs on are that version's."""
     template = version(FIRST, WEAK)["spec"]["template"]

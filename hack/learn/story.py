@@ -11,7 +11,7 @@ from agentrollouts.ledger.holdout import held_out
 from agents.author.scripts import GAMING, GOOD, SCRIPTS, WORSE
 from hack.demo import install, screen
 from hack.demo.kubectl import Kubectl
-from hack.demo.manifests import AGENT, APPROVER, people
+from hack.demo.manifests import AGENT, APPROVER
 from hack.demo.measure import Fact, counted
 from hack.demo.story import RATE, Stage, StoryError, leave, refuse, until
 from hack.learn import facts, improver, manifests
@@ -43,10 +43,8 @@ def weak_version(stage: Lesson) -> None:
         f"Version {manifests.FIRST} of the support agent is told to be brief and sure of itself. Nobody told it to look anything up.",
     )
     kubectl = stage.kubectl
-    secret = manifests.tokens(agent=token(stage.system, "agent"), reader=token(stage.system, "reader"))
-    kubectl.apply(
-        *people(kubectl.namespace), secret, manifests.dataset(), *manifests.author(), *manifests.trial()
-    )
+    agent, reader = (token(stage.system, role) for role in ("agent", "reader"))
+    kubectl.apply(*manifests.surroundings(kubectl.namespace, agent=agent, reader=reader))
     kubectl.apply(manifests.version(manifests.FIRST, manifests.WEAK), manifests.rollout(manifests.FIRST))
     until(
         stage,
@@ -115,7 +113,7 @@ def proposed_version(stage: Lesson) -> None:
     )
     for entry in manifests.BEFORE_TRAFFIC:
         passed(stage, manifests.PROPOSED, entry["name"])
-    until(stage, lambda s: s.get("phase") == "AwaitingApproval", what="the gate", seconds=120)
+    until(stage, lambda s: s.get("phase") == "AwaitingApproval", what="the gate", seconds=180)
     approved(stage)
 
 
@@ -196,7 +194,7 @@ def passed(stage: Lesson, semver: str, entry: str) -> None:
             each["name"] == entry and each["verdict"] == "PASS" for each in candidate.get("proofs", ())
         )
 
-    until(stage, holds, what=f"{entry} passed by {semver}", seconds=180)
+    until(stage, holds, what=f"{entry} passed by {semver}", seconds=240)
 
 
 def approved(stage: Lesson) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +15,12 @@ from rich.console import Console
 
 from hack.demo import install, manifests
 from hack.demo.kubectl import Kubectl
+from hack.learn.ledger import forwarded, token
 from tests.e2e.conftest import MakeSpace, program
 from tests.e2e.space import poll
 
 WORSE = "2.1.0"
-TOKENS, TOKEN = "agent-rollouts-ledger-tokens", "agent-rollouts-ledger"
+TOKEN = "agent-rollouts-ledger"
 Command = Callable[..., str]
 
 
@@ -34,29 +33,6 @@ def ledger(system: Kubectl) -> Iterator[Kubectl]:
         yield system
     finally:
         install.chart(console, system, helm)
-
-
-def _token(system: Kubectl, role: str) -> str:
-    found = system.get("secret", TOKENS)
-    assert found is not None
-    return base64.b64decode(found["data"][role]).decode()
-
-
-@contextmanager
-def _forwarded(system: Kubectl) -> Iterator[str]:
-    """The ledger's address on this machine, as a user reaches it."""
-    command = [system.program, "--kubeconfig", str(system.kubeconfig), "-n", system.namespace]
-    with subprocess.Popen(
-        [*command, "port-forward", "service/agent-rollouts-ledger", ":8090"],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            yield f"http://127.0.0.1:{line.split('127.0.0.1:')[1].split()[0]}"
-        finally:
-            process.terminate()
 
 
 def _command(system: Kubectl, namespace: str, url: str, token: Path) -> Command:
@@ -85,21 +61,21 @@ def test_what_users_asked_and_why_a_version_was_taken_out_is_kept(
     make_space: MakeSpace, ledger: Kubectl, tmp_path: Path
 ) -> None:
     space = make_space("e2e-ledger")
-    token = {
+    secret = {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": TOKEN},
-        "stringData": {"agent": _token(ledger, "agent")},
+        "stringData": {"agent": token(ledger, "agent")},
     }
-    space.kubectl.apply(token)
+    space.kubectl.apply(secret)
     space.first()
     space.users("--tasks-per-session", "1-3", rate=20)
     space.met("1.0.0")
     space.propose(WORSE)
     rejected = space.until("the rollback", lambda s: s.get("rejected"), seconds=120)["rejected"]
     reader = tmp_path / "reader"
-    reader.write_text(_token(ledger, "reader"))
-    with _forwarded(ledger) as url:
+    reader.write_text(token(ledger, "reader"))
+    with forwarded(ledger) as url:
         agentrollout = _command(ledger, space.kubectl.namespace, url, reader)
         text = poll(lambda: agentrollout("evidence", manifests.AGENT), bool, name="the evidence", seconds=60)
         bundle = json.loads(text)

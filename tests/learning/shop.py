@@ -28,7 +28,7 @@ from tests.replay.lanes import AgentProcess, free_port, written
 
 NAMESPACE = "shop"
 TOKENS = {role: f"{role}-token-of-the-tests" for role in ("agent", "reader", "improver")}
-TASKS = 900
+TASKS = 700
 """What the users ask before anybody learns of it: some seconds of the demo's traffic."""
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import urllib.request
 from pathlib import Path
+from random import Random
 
 import pytest
 import yaml
 
+from agent_load import Truth
 from agentrollouts.ledger.holdout import held_out
 from agents.author.scripts import GAMING, GOOD, SCRIPTS, WORSE
 from hack.learn import manifests
@@ -45,6 +47,25 @@ async def test_the_known_questions_stop_a_worse_version_and_have_no_question_abo
     assert proposed >= max(least, first - loss)
     assert await _score(manifests.WORSE, PROMPTS[WORSE]) < least
     assert await _score(manifests.GAMING, PROMPTS[GAMING]) >= max(least, proposed - loss)
+
+
+async def _right(prompt: str) -> list[bool]:
+    """What the first version would make of 300 questions of users under a prompt."""
+    truth, random = Truth(("status", "refund")), Random(1)
+    asked = [truth.ask(random) for _ in range(300)]
+    settings = Settings.from_env({"SUPPORT_LATENCY_MS": "0", "AGENT_VERSION": manifests.FIRST})
+    agent = SupportAgent(settings)
+    replies = [await agent.try_prompt(desk_for(each.text, each.order), prompt) for each in asked]
+    return [reply.label == each.expected for reply, each in zip(replies, asked, strict=True)]
+
+
+@pytest.mark.asyncio
+async def test_the_gaming_prompt_mends_most_of_what_failed_and_breaks_a_quarter_of_the_rest() -> None:
+    before, after = await _right(manifests.WEAK), await _right(PROMPTS[GAMING])
+    mended = [new for old, new in zip(before, after, strict=True) if not old]
+    kept = [new for old, new in zip(before, after, strict=True) if old]
+    assert sum(mended) > 0.6 * len(mended)
+    assert 0.6 * len(kept) < sum(kept) < 0.85 * len(kept)
 
 
 @pytest.mark.asyncio
