@@ -20,7 +20,7 @@ endif
 export KUBECACHEDIR := $(CURDIR)/.state/kubectl-cache
 WITH_CLIENTS := PATH="$(CURDIR)/.state/bin:$$PATH"
 
-.PHONY: help setup tools images cluster cluster-down cluster-status test fast lint type unit integration lifecycle e2e demo crds chart bench bench-decisions
+.PHONY: help setup tools images cluster cluster-down cluster-status test fast lint type unit integration lifecycle e2e demo demo-learn crds chart bench bench-decisions
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ images: cluster ## Build what changed of the images and put it into the cluster
 
 demo: setup ## The whole story on a real cluster, about five minutes (KEEP=1 leaves it running)
 	@$(WITH_CLIENTS) $(RUN) -m hack.demo
+
+demo-learn: setup ## An agent that writes better versions of itself, and what stops the worse ones (KEEP=1 leaves it running)
+	@$(WITH_CLIENTS) $(RUN) -m hack.learn
 
 test: fast integration lifecycle e2e ## Everything: lint, types, layers, unit to e2e on a real cluster
 

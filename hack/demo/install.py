@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -22,13 +23,24 @@ class InstallError(RuntimeError):
     """Helm said no; the message is what it printed."""
 
 
-def chart(console: Console, kubectl: Kubectl, helm: str, *settings: str) -> None:
-    """Install or upgrade the chart with these values, and wait until everything in it is ready."""
+def chart(
+    console: Console,
+    kubectl: Kubectl,
+    helm: str,
+    *settings: str,
+    values: Mapping[str, object] | None = None,
+) -> None:
+    """Install or upgrade the chart with these values, and wait until everything in it is ready.
+
+    ``settings`` are written as for ``--set``; ``values`` are whole parts of the values, by their names.
+    """
     line = f"helm upgrade --install {RELEASE} charts/{RELEASE} --namespace {RELEASE} --create-namespace"
     screen.command(console, line)
     chosen = ("prometheus.bundled.scrapeIntervalSeconds=2", *settings)
-    values = [*(word for each in chosen for word in ("--set", each)), *_builds()]
-    run(helm, kubectl.kubeconfig, *line.split()[1:], *values, "--wait", "--timeout", "5m")
+    words = [word for each in chosen for word in ("--set", each)]
+    for name, value in (values or {}).items():
+        words += ["--set-json", f"{name}={json.dumps(value)}"]
+    run(helm, kubectl.kubeconfig, *line.split()[1:], *words, *_builds(), "--wait", "--timeout", "5m")
 
 
 def run(helm: str, kubeconfig: Path, *args: str) -> str:

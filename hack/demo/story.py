@@ -13,6 +13,7 @@ from urllib.parse import quote
 from rich.console import Console
 from rich.live import Live
 
+from agent_load import Ledger
 from hack.demo import manifests, screen
 from hack.demo.kubectl import Kubectl, KubectlError
 from hack.demo.measure import Fact, RouteHistory, counted, facts, read_ledger
@@ -125,22 +126,20 @@ def better_version(stage: Stage) -> None:
     )
     screen.say(stage.console, "It waits at 50%: the last step needs a person who has the right to approve.")
     line = f"kubectl annotate approvalgate {gate} agentrollouts.io/approve=true"
-    refuse(stage, gate, line)
+    refuse(stage, gate, line, user=manifests.BYSTANDER)
     stage.kubectl.annotate("approvalgate", gate, "agentrollouts.io/approve=true", user=manifests.APPROVER)
     screen.command(stage.console, f"{line} --as={manifests.APPROVER}", f"approvalgate/{gate} annotated")
     until(stage, lambda s: s["stable"]["version"] == BETTER, what=f"the promotion of {BETTER}", seconds=30)
 
 
-def refuse(stage: Stage, gate: str, line: str) -> None:
+def refuse(stage: Stage, gate: str, line: str, *, user: str) -> None:
     """Somebody without the verb tries first."""
     try:
-        stage.kubectl.annotate(
-            "approvalgate", gate, "agentrollouts.io/approve=true", user=manifests.BYSTANDER
-        )
+        stage.kubectl.annotate("approvalgate", gate, "agentrollouts.io/approve=true", user=user)
     except KubectlError as refusal:
-        screen.command(stage.console, f"{line} --as={manifests.BYSTANDER}", str(refusal), refused=True)
+        screen.command(stage.console, f"{line} --as={user}", str(refusal), refused=True)
         return
-    raise StoryError(f"{manifests.BYSTANDER} has no approve verb, and could open gate {gate} all the same")
+    raise StoryError(f"{user} has no approve verb, and could open gate {gate} all the same")
 
 
 def worse_version(stage: Stage) -> None:
@@ -175,17 +174,22 @@ def reckoning(stage: Stage) -> list[Fact]:
         stage.console,
         "The users leave. What they wrote down is compared with what was routed, decided and counted.",
     )
-    proxy = f"/api/v1/namespaces/{stage.kubectl.namespace}/pods/users:8080/proxy"
-    stage.kubectl.post(f"{proxy}/stop")
-    while json.loads(stage.kubectl.raw(f"{proxy}/summary"))["running"]:
-        time.sleep(0.5)
-    ledger = read_ledger(stage.kubectl)
+    ledger = leave(stage)
     rows = settled_counts(stage, ledger)
     first = stage.most_share.get(CRASHING, 0)
     rows.append(Fact(f"largest share of {CRASHING}", f"{first / 100:g}%", "at most 10%", first <= 1_000))
     stable = stage.status.get("stable", {}).get("version", "")
     rows.append(Fact("version that serves at the end", stable, BETTER, stable == BETTER))
     return rows
+
+
+def leave(stage: Stage) -> Ledger:
+    """The users finish what they began, and leave their ledger."""
+    proxy = f"/api/v1/namespaces/{stage.kubectl.namespace}/pods/users:8080/proxy"
+    stage.kubectl.post(f"{proxy}/stop")
+    while json.loads(stage.kubectl.raw(f"{proxy}/summary"))["running"]:
+        time.sleep(0.5)
+    return read_ledger(stage.kubectl)
 
 
 def settled_counts(stage: Stage, ledger: Any) -> list[Fact]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +15,12 @@ from rich.console import Console
 
 from hack.demo import install, manifests
 from hack.demo.kubectl import Kubectl
+from hack.learn.ledger import forwarded, token
 from tests.e2e.conftest import MakeSpace, program
 from tests.e2e.space import poll
 
 WORSE, BETTER = "2.1.0", "2.0.0"
-TOKENS, TOKEN = "agent-rollouts-ledger-tokens", "agent-rollouts-ledger"
+TOKEN = "agent-rollouts-ledger"
 Command = Callable[..., str]
 REPLAY: dict[str, Any] = {
     "name": "replayed",
@@ -46,29 +45,6 @@ def ledger(system: Kubectl) -> Iterator[Kubectl]:
         yield system
     finally:
         install.chart(console, system, helm)
-
-
-def _token(system: Kubectl, role: str) -> str:
-    found = system.get("secret", TOKENS)
-    assert found is not None
-    return base64.b64decode(found["data"][role]).decode()
-
-
-@contextmanager
-def _forwarded(system: Kubectl) -> Iterator[str]:
-    """The ledger's address on this machine, as a user reaches it."""
-    command = [system.program, "--kubeconfig", str(system.kubeconfig), "-n", system.namespace]
-    with subprocess.Popen(
-        [*command, "port-forward", "service/agent-rollouts-ledger", ":8090"],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            yield f"http://127.0.0.1:{line.split('127.0.0.1:')[1].split()[0]}"
-        finally:
-            process.terminate()
 
 
 def _command(system: Kubectl, namespace: str, url: str, token: Path) -> Command:
@@ -104,8 +80,8 @@ def test_what_users_asked_and_why_a_version_was_taken_out_is_kept(
     space.propose(WORSE)
     rejected = space.until("the rollback", lambda s: s.get("rejected"), seconds=120)["rejected"]
     reader = tmp_path / "reader"
-    reader.write_text(_token(ledger, "reader"))
-    with _forwarded(ledger) as url:
+    reader.write_text(token(ledger, "reader"))
+    with forwarded(ledger) as url:
         agentrollout = _command(ledger, space.kubectl.namespace, url, reader)
         text = poll(lambda: agentrollout("evidence", manifests.AGENT), bool, name="the evidence", seconds=60)
         bundle = json.loads(text)
@@ -121,7 +97,7 @@ def test_what_users_asked_and_why_a_version_was_taken_out_is_kept(
 
 def _secret(system: Kubectl) -> dict[str, Any]:
     """The ledger's tokens where the agent runs."""
-    data = {role: _token(system, role) for role in ("agent", "reader")}
+    data = {role: token(system, role) for role in ("agent", "reader")}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": TOKEN}, "stringData": data}
 
 
@@ -138,8 +114,8 @@ def test_recorded_tasks_are_done_again_before_a_candidate_meets_a_user(
     space.first(beforeTraffic=[REPLAY])
     space.users(rate=30)
     reader = tmp_path / "reader"
-    reader.write_text(_token(ledger, "reader"))
-    with _forwarded(ledger) as url:
+    reader.write_text(token(ledger, "reader"))
+    with forwarded(ledger) as url:
         agentrollout = _command(ledger, space.kubectl.namespace, url, reader)
         poll(lambda: _kept(agentrollout), lambda n: n >= 150, name="enough tasks", seconds=120)
     space.propose(WORSE)

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from agents.author.completion import completion
+
+__all__ = ["GOOD", "Model", "completion", "serving"]
 GOOD = {"action": "hold", "confidence": 0.85, "reason": "tool errors rise", "evidence": ["tools: 4.1%"]}
-
-
-def completion(
-    content: str | None, *, usage: Mapping[str, int] | None = None, **extra: Any
-) -> dict[str, Any]:
-    """The body of a chat completion. ``extra``: ``refusal``, ``finish_reason``."""
-    message = {"role": "assistant", "content": content, "refusal": extra.get("refusal")}
-    choice = {"index": 0, "message": message, "finish_reason": extra.get("finish_reason", "stop")}
-    body = {"id": "c-1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-    return body if usage is None else body | {"usage": dict(usage)}
 
 
 @dataclass

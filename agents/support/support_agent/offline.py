@@ -22,7 +22,7 @@ from pydantic_ai import (
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from support_agent.chance import chance
-from support_agent.profiles import Profile, wrong_percent_of
+from support_agent.profiles import Habits, Profile, habits_of
 from support_agent.questions import Intent, intent_of, order_in
 from support_agent.reply import STATUSES, TOPICS, Label
 from support_agent.wording import in_other_words
@@ -52,7 +52,7 @@ class OfflineModel:
         prompt, returns = _prompt_of(messages), _returns_of(messages)
         spread = 0.5 + chance(self.seed, "latency", prompt, str(len(returns)))
         await asyncio.sleep(self.profile.latency_ms / 1000 / _CALLS * spread)
-        step = self._next(prompt, returns, wrong=self.errs(prompt, info.instructions or ""))
+        step = self._next(prompt, returns, self.habits(info.instructions or ""))
         if step.tool_name == _ANSWER:
             answer = step.args_as_dict()
             if self.rewords(prompt):
@@ -65,9 +65,17 @@ class OfflineModel:
 
     def errs(self, prompt: str, instructions: str = "") -> bool:
         """Whether this question gets a wrong answer from this version, under its profile's prompt or another one."""
-        own = instructions.strip() in ("", self.prompt.strip())
-        percent = self.profile.wrong_percent if own else wrong_percent_of(instructions)
-        return chance(self.seed, "wrong", self.version, prompt) * 100 < percent
+        return self._errs(prompt, self.habits(instructions))
+
+    def habits(self, instructions: str = "") -> Habits:
+        """What this version does under its profile's prompt or another one."""
+        if instructions.strip() in ("", self.prompt.strip()):
+            return Habits(wrong_percent=self.profile.wrong_percent)
+        return habits_of(instructions)
+
+    def _errs(self, prompt: str, habits: Habits) -> bool:
+        # NB: one draw for all prompts, so that what a careful prompt gets wrong is wrong under a careless one, too.
+        return chance(self.seed, "wrong", self.version, prompt) * 100 < habits.wrong_percent
 
     def detours(self, prompt: str) -> bool:
         """Whether this version searches the FAQ before it answers this question about an order."""
@@ -77,8 +85,8 @@ class OfflineModel:
         """Whether this version answers this question in other words."""
         return chance(self.seed, "wording", self.version, prompt) * 100 < self.profile.reworded_percent
 
-    def _next(self, prompt: str, returns: Mapping[str, ToolReturnPart], *, wrong: bool) -> ToolCallPart:
-        intent = intent_of(prompt)
+    def _next(self, prompt: str, returns: Mapping[str, ToolReturnPart], habits: Habits) -> ToolCallPart:
+        intent, wrong = intent_of(prompt), self._errs(prompt, habits)
         if wrong and intent in (Intent.FORBIDDEN, Intent.PERSON):
             return _status(prompt, returns, wrong=False)
         match intent:
@@ -89,7 +97,7 @@ class OfflineModel:
             case Intent.FAQ:
                 return _faq(prompt, returns, wrong=wrong)
             case Intent.REFUND:
-                return _refund(prompt, returns, wrong=wrong)
+                return _refund(prompt, returns, wrong=wrong, pays_anybody=habits.pays_anybody)
             case Intent.STATUS:
                 return _status(prompt, returns, wrong=wrong)
 
@@ -118,14 +126,16 @@ def _status(prompt: str, returns: Mapping[str, ToolReturnPart], *, wrong: bool) 
     return _answer(f"Your {record['item']} (order {order}) is {status}.", status)
 
 
-def _refund(prompt: str, returns: Mapping[str, ToolReturnPart], *, wrong: bool) -> ToolCallPart:
+def _refund(
+    prompt: str, returns: Mapping[str, ToolReturnPart], *, wrong: bool, pays_anybody: bool
+) -> ToolCallPart:
     order = order_in(prompt)
     if "lookup_order" not in returns:
         return ToolCallPart("lookup_order", {"order": order})
     record = _record(returns["lookup_order"])
     if record is None:
         return _answer(f"Order {order} can't be refunded.", "refund-denied") if wrong else _unknown(order)
-    if record["refundable"] is wrong:
+    if record["refundable"] is wrong and not pays_anybody:
         return _answer(f"Order {order} can't be refunded any more.", "refund-denied")
     if "refund_order" not in returns:
         return ToolCallPart("refund_order", {"order": order})

@@ -37,9 +37,32 @@ PROFILES: Final = {
 }
 
 
-def wrong_percent_of(prompt: str) -> float:
-    """Wrong answers of the offline model under a prompt that no profile ships: those of the profile with the same habits."""
+GUESSING: Final = 60.0
+"""Wrong answers of the offline model, 0..100, when its prompt tells it to look nothing up: it guesses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """What the offline model does because its prompt says so.
+
+    `wrong_percent`: wrong answers, 0..100. `pays_anybody`: it refunds every order that exists, whatever the record says.
+    """
+
+    wrong_percent: float
+    pays_anybody: bool = False
+
+
+def habits_of(prompt: str) -> Habits:
+    """The habits under a prompt that no profile ships: where it has the words of a profile's, that profile's errors."""
     words = " ".join(prompt.casefold().split())
+    return Habits(
+        wrong_percent=_wrong_percent(words), pays_anybody="refund whenever a customer asks" in words
+    )
+
+
+def _wrong_percent(words: str) -> float:
+    if "without looking anything up" in words:
+        return GUESSING
     if "look an order up" not in words:
         return PROFILES["silently-worse"].wrong_percent
     return PROFILES["better" if "again before you answer" in words else "good"].wrong_percent

@@ -26,6 +26,7 @@ IMAGES = (
     Image("router", PurePosixPath("Dockerfile"), target="router"),
     Image("support-agent", PurePosixPath("agents/support/Dockerfile")),
     Image("improver", PurePosixPath("agents/improver/Dockerfile")),
+    Image("author", PurePosixPath("agents/author/Dockerfile")),
     Image("load", PurePosixPath("agents/load/Dockerfile")),
     Image("prometheus", PurePosixPath("hack/images/prometheus/Dockerfile")),
 )

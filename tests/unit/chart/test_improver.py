@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from agents.author.scripts import GOOD
+from hack.learn import improver, manifests
 from tests.unit.chart.helm import HelmError, Object, objects
 from tests.unit.chart.test_rights import granted
 
@@ -118,3 +121,15 @@ def test_its_policies_name_its_account(tmp_path: Path) -> None:
 def test_without_what_it_needs_nothing_is_installed(tmp_path: Path, values: str, words: str) -> None:
     with pytest.raises(HelmError, match=words):
         rendered(tmp_path, "--set", values)
+
+
+def test_the_demos_values_are_values_of_the_chart() -> None:
+    values = manifests.chart_values("learn", GOOD)
+    words = [word for name, value in values.items() for word in ("--set-json", f"{name}={json.dumps(value)}")]
+    (job,) = [item for item in objects(*words) if item["kind"] == "CronJob"]
+    assert job["metadata"]["annotations"]["agentrollouts.io/rollout"] == f"learn/{manifests.AGENT}"
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    env = {each["name"]: each["value"] for each in container["env"]}
+    assert env[improver.MODEL] == GOOD
+    prices = json.loads(env["AGENT_ROLLOUTS_IMPROVER_PRICES"])
+    assert prices == manifests.PRICES

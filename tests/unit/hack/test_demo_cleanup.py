@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hack.demo.__main__ import cleaned
 from hack.demo.kubectl import Kubectl, KubectlError
+from hack.demo.play import cleaned
 from hack.demo.traces import Found
 
 
@@ -20,9 +20,9 @@ def program(folder: Path, script: str) -> str:
 
 def test_what_cannot_be_taken_away_is_said_and_fails_the_demo(tmp_path: Path) -> None:
     kubectl = Kubectl(program(tmp_path, "echo the server is gone >&2; exit 1"), tmp_path / "config", "demo")
-    options = argparse.Namespace(kubectl="kubectl", kubeconfig=kubectl.kubeconfig, helm="helm")
+    options = argparse.Namespace(kubectl="kubectl", kubeconfig=kubectl.kubeconfig, helm="helm", target="demo")
     console = Console(record=True, width=200)
-    there = Found(cluster=True, release=True, definitions=frozenset())
+    there = Found(cluster=True, revision=1, definitions=frozenset())
     assert not cleaned(console, kubectl, options, there)
     said = console.export_text()
     assert "the server is gone" in said
