@@ -22,8 +22,8 @@ WEAK: Final = instructions_of("silently-worse")
 GOLDEN: Final = Path(__file__).resolve().parents[2] / "agents" / "support" / "evals" / "golden.yaml"
 EVALS, TOKEN = "support-evals", "agent-rollouts-ledger"
 TRIAL, AUTHOR = "support-trial", "author"
-PRICES: Final = {model: {"input": "6", "output": "30"} for model in SCRIPTS}
-"""US dollars for a million tokens, as a large model's: an author who insists has two or three turns, then the budget ends it."""
+PRICES: Final = {model: {"input": "7", "output": "35"} for model in SCRIPTS}
+"""US dollars for a million tokens, as a large model's: an author who insists has two turns, then the budget ends it."""
 HOLDOUT = 2_000
 """Basis points of the tasks that the improver never sees."""
 BEFORE_TRAFFIC: Final[list[dict[str, Any]]] = [

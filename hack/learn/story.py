@@ -13,13 +13,15 @@ from hack.demo import install, screen
 from hack.demo.kubectl import Kubectl
 from hack.demo.manifests import AGENT, APPROVER
 from hack.demo.measure import Fact, counted
-from hack.demo.story import RATE, Stage, StoryError, leave, refuse, until
+from hack.demo.story import Stage, StoryError, leave, refuse, until
 from hack.learn import facts, improver, manifests
 from hack.learn import screen as own_screen
 from hack.learn.facts import Learned
 from hack.learn.ledger import Reader, forwarded, seen_and_held_out, token
 
 ACCOUNT = f"system:serviceaccount:{install.RELEASE}:agent-rollouts-improver"
+RATE = 24
+"""Tasks a second of all users together: two cores have trials and replays to do besides."""
 WRONG = 160
 """Wrong answers that users met before the improver is asked: more than it reads, with the fifth that it never sees."""
 

@@ -47,7 +47,7 @@ def users(*more: Row) -> Ledger:
 def learned(**changes: Any) -> Learned:
     """What the story comes to when all goes well."""
     use = {"requests": 1, "input_tokens": 1_000, "output_tokens": 100}
-    runs = {name: {"cost_usd": 0.009} for name in (WORSE, GAMING, GOOD)}
+    runs = {name: {"cost_usd": 0.0105} for name in (WORSE, GAMING, GOOD)}
     return Learned(
         **{
             "runs": runs,
@@ -106,7 +106,7 @@ def test_an_agent_that_got_no_better_is_told() -> None:
         ({"written_by_agents": ("1.0.1-p1", "1.0.1-p2")}, "versions that the improver wrote"),
         ({"used": {}}, "cost of the proposals, refused ones too"),
         (
-            {"runs": {name: {"cost_usd": 0.0091} for name in (WORSE, GAMING, GOOD)}},
+            {"runs": {name: {"cost_usd": 0.0106} for name in (WORSE, GAMING, GOOD)}},
             "cost of the proposals, refused ones too",
         ),
         ({"rejected": {manifests.WORSE: {"message": "golden: no"}}}, "stopped before traffic: 1.2.0"),
