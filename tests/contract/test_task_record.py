@@ -75,7 +75,7 @@ def drafted(*, calls: Any = (), **fields: Any) -> Draft:
 
 
 def read(line: bytes) -> TaskRecord:
-    records, refusals = read_batch(line, NDJSON, ())
+    records, refusals = read_batch(line, NDJSON, (), namespaces=None)
     assert not refusals
     return records[0]
 
@@ -232,5 +232,5 @@ def test_the_ledger_takes_a_record_of_the_largest_size_and_none_beyond() -> None
     room = MOST_BYTES - len(canonical(read(write(drafted(input=""), IDENTITY).line)).encode())
     for size, taken in ((room, 1), (room + 1, 0)):
         record = json.loads(write(drafted(), IDENTITY).line) | {"input": "x" * size}
-        records, refusals = read_batch(json.dumps([record]).encode(), "application/json", ())
+        records, refusals = read_batch(json.dumps([record]).encode(), "application/json", (), namespaces=None)
         assert (len(records), len(refusals)) == (taken, 1 - taken)
