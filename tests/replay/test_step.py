@@ -53,7 +53,9 @@ class Step:
         spec = ProofSpec.model_validate(entry(**{"tools": "None", "tasks": 40, **fields})).replay
         assert spec is not None
         subject = Subject(Named("shop", "support", "u-1"), "support", NEW, NEW.digest, 1, OLD)
-        words = replay_arguments("support-replayed-0123456789", spec, subject, seconds=2 * DEADLINE_SECONDS)
+        words = replay_arguments(
+            "support-replayed-0123456789", spec, subject, seconds=int(2 * DEADLINE_SECONDS)
+        )
         here = {
             "--from": str(folder / "tasks.jsonl"), "--candidate": lanes[0].url, "--incumbent": lanes[1].url,
             "--listen": f"127.0.0.1:{port}", "--journal": str(folder / "journal"), "--summary": str(folder / "said"),

@@ -71,6 +71,11 @@ class ProofSpec(SpecModel):
     eval: EvalSpec | None = None
     replay: ReplaySpec | None = None
 
+    @property
+    def seconds(self) -> int:
+        """The timeout as a Job's deadline: whole seconds, at least one."""
+        return max(1, int(self.timeout.total_seconds()))
+
     @cached_property
     def member(self) -> tuple[str, SpecModel]:
         """Kind and spec of the one member that is set. Raises ValueError when there isn't exactly one."""

@@ -150,10 +150,11 @@ def pod_template(
     return result
 
 
-def http_port(spec: AgentVersionSpec) -> bool:
-    """Whether a container of the template has the port the agent is called at."""
+def http_port(spec: AgentVersionSpec) -> int:
+    """The port of the template's pods at which the agent is called; 0 without one."""
     containers = (spec.template or {}).get("spec", {}).get("containers") or ()
-    return any(port.get("name") == "http" for item in containers for port in item.get("ports") or ())
+    ports = (port for item in containers for port in item.get("ports") or ())
+    return next((int(port["containerPort"]) for port in ports if port.get("name") == "http"), 0)
 
 
 def _container(

@@ -27,7 +27,6 @@ SAID = (0, 1, 2)
 
 def proof_job(name: str, entry: ProofSpec, subject: Subject, *, image: str) -> dict[str, Any]:
     """The Job of one entry. ``image``: the command line's, where the entry names none."""
-    seconds = max(1, int(entry.timeout.total_seconds()))
     labels = labels_of(subject, entry.name, "proof")
     work = _work(name, entry, subject, image)
     return {
@@ -42,7 +41,7 @@ def proof_job(name: str, entry: ProofSpec, subject: Subject, *, image: str) -> d
         },
         "spec": {
             "backoffLimit": RETRIES,
-            "activeDeadlineSeconds": seconds,
+            "activeDeadlineSeconds": entry.seconds,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "podFailurePolicy": {"rules": _on_failure()},
             "template": {
@@ -66,4 +65,4 @@ def _work(name: str, entry: ProofSpec, subject: Subject, image: str) -> Work:
     if entry.eval is not None:
         return eval_work(entry.eval, subject, image=image)
     assert entry.replay is not None, "the kinds are eval and replay"
-    return replay_work(name, entry.replay, subject, image=image, seconds=entry.timeout.total_seconds())
+    return replay_work(name, entry.replay, subject, image=image, seconds=entry.seconds)

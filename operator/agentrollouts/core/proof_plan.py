@@ -36,8 +36,7 @@ def _create(snapshot: Snapshot, entry: ProofSpec) -> tuple[Action, ...]:
     job = CreateJob(proof_job(name, entry, subject, image=snapshot.surroundings.job_image))
     if entry.replay is None:
         return (job,)
-    seconds = max(1, int(entry.timeout.total_seconds()))
-    lanes = lane_jobs(name, entry.name, subject, seconds=seconds)
+    lanes = lane_jobs(name, entry.name, subject, seconds=entry.seconds)
     return (Apply(meeting(subject.of)), *map(CreateJob, lanes), job)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentrollouts.api.agentversion import AgentVersionSpec
 from agentrollouts.api.proof_parts import ConfigMapKey
 from agentrollouts.api.replay_proof import ReplaySpec
 from agentrollouts.core.manifests import (
@@ -18,6 +17,7 @@ from agentrollouts.core.manifests import (
     MANAGED_BY,
     Named,
     fingerprint,
+    http_port,
     owner,
     pod_template,
 )
@@ -49,7 +49,7 @@ def impossible(spec: ReplaySpec, candidate: VersionView, stable: VersionView | N
                 f"expected an AgentVersion {name} with spec.template, from which a pod in replay mode is made; it has"
                 " none: write the template there instead of a deploymentRef, or replay in CI (agentrollout replay run)"
             )
-        if not port_of(view.spec):
+        if not http_port(view.spec):
             return f"no container in spec.template of {view.version} has a port named http"
     if spec.source.ledger is not None and not (spec.source.ledger.url or ledger_url):
         return "from.ledger.url: expected the ledger's address, because the operator has no ledger of its own"
@@ -91,7 +91,7 @@ def meeting(of: Named) -> dict[str, Any]:
     }
 
 
-def replay_work(job: str, spec: ReplaySpec, subject: Subject, *, image: str, seconds: float) -> Work:
+def replay_work(job: str, spec: ReplaySpec, subject: Subject, *, image: str, seconds: int) -> Work:
     """What the replaying pod does. ``seconds``: how long it may take altogether."""
     return Work(
         words=["replay", *replay_arguments(job, spec, subject, seconds=seconds)],
@@ -106,7 +106,7 @@ def replay_work(job: str, spec: ReplaySpec, subject: Subject, *, image: str, sec
     )
 
 
-def replay_arguments(job: str, spec: ReplaySpec, subject: Subject, *, seconds: float) -> Sequence[str]:
+def replay_arguments(job: str, spec: ReplaySpec, subject: Subject, *, seconds: int) -> Sequence[str]:
     """The command line of a replay; it can be run by hand as it stands in the Job."""
     stable = subject.stable
     assert stable is not None
@@ -222,17 +222,10 @@ def _source(spec: ReplaySpec, subject: Subject) -> Sequence[str]:
     return [*words, f"--token-file={path_of('token', ledger.key)}"] if ledger.secret else words
 
 
-def port_of(spec: AgentVersionSpec) -> int:
-    """The port at which the agent is called, in its own pod; 0 without one."""
-    containers = (spec.template or {}).get("spec", {}).get("containers") or ()
-    ports = (port for item in containers for port in item.get("ports") or ())
-    return next((int(port["containerPort"]) for port in ports if port.get("name") == "http"), 0)
-
-
 def _url(job: str, lane: str, view: VersionView, subject: Subject, spec: ReplaySpec) -> str:
     assert view.spec is not None
     where = f"{_host(job, lane)}.{meeting_name(subject.of)}.{subject.of.namespace}.svc"
-    return f"http://{where}:{port_of(view.spec)}{spec.path}"
+    return f"http://{where}:{http_port(view.spec)}{spec.path}"
 
 
 def _host(job: str, role: str) -> str:

@@ -157,11 +157,7 @@ def _listens(raw: Raw) -> str:
     for item in (raw.get("spec") or {}).get("containers") or ():
         ports = item.get("ports") or ()
         if host and ports and item.get("name") == CONTAINER:
-            return (
-                f"[{host}]:{ports[0]['containerPort']}"
-                if ":" in host
-                else f"{host}:{ports[0]['containerPort']}"
-            )
+            return f"{f'[{host}]' if ':' in host else host}:{ports[0]['containerPort']}"
     return ""
 
 
