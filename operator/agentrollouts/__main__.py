@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from agentrollouts.proving import proved
 from agentrollouts.runtime import logs
 from agentrollouts.runtime.settings import add_arguments, from_arguments
 
@@ -27,7 +28,7 @@ def _prove(kind: str, arguments: Sequence[str]) -> int:
         about = Named(f"{options.agent}-{options.version}", options.artifact_digest)
         return statement(about, kind, predicate)
 
-    return int(step.main(options, stated))
+    return proved(options, step.prove, stated, unusable=step.UNUSABLE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

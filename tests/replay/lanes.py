@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,10 @@ class AgentProcess:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+Start = Callable[..., AgentProcess]
+"""An app, none for the sample agent, and variables."""
 
 
 def document(number: int, **fields: Any) -> dict[str, Any]:

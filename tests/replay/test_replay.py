@@ -20,31 +20,10 @@ from agentrollouts.replay.report import Report, read
 from tests.fakes.embeddings import by_table, texts_of
 from tests.fakes.llm import serving
 from tests.ledger.process import LedgerProcess
-from tests.replay.lanes import AgentProcess, document, free_port, written
+from tests.replay.lanes import Start, document, written
 
 DEADLINE_SECONDS = 300.0
 CHANCE = "tests.replay.chance_app:app"
-Start = Callable[..., AgentProcess]
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def start(tmp_path: Path, port: int) -> Iterator[Start]:
-    """Agents, by default in replay mode; `await_all` waits for all of them at once."""
-    started: list[AgentProcess] = []
-
-    def _start(app: str = "", **env: str) -> AgentProcess:
-        replaying = {"AGENT_REPLAY": "1", "AGENT_REPLAY_URL": f"http://127.0.0.1:{port}"}
-        started.append(AgentProcess(tmp_path, app, **(replaying | env)))
-        return started[-1]
-
-    yield _start
-    for process in started:
-        process.close()
 
 
 class Replay:

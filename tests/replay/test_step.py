@@ -7,41 +7,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from agentrollouts.api.before_traffic import MESSAGE_BYTES, ProofSpec, ProofSummary
 from agentrollouts.core.manifests import Named
 from agentrollouts.core.proof_subject import Subject
 from agentrollouts.core.replay_job import replay_arguments
-from tests.replay.lanes import AgentProcess, document, free_port, written
+from tests.replay.lanes import AgentProcess, Start, document, written
 from tests.unit.core.replayed import entry, with_template
 
 DEADLINE_SECONDS = 300.0
 OLD, NEW = with_template("1.0.0", "a"), with_template("2.0.0", "b")
-Start = Callable[..., AgentProcess]
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def start(tmp_path: Path, port: int) -> Iterator[Start]:
-    started: list[AgentProcess] = []
-
-    def _start(version: str, **env: str) -> AgentProcess:
-        replaying = {"AGENT_REPLAY": "1", "AGENT_REPLAY_URL": f"http://127.0.0.1:{port}"}
-        started.append(AgentProcess(tmp_path, AGENT_VERSION=version, **(replaying | env)))
-        return started[-1]
-
-    yield _start
-    for process in started:
-        process.close()
 
 
 class Step:
@@ -105,7 +82,7 @@ def test_a_candidate_that_decides_as_before_passes_once_its_pod_is_there(
     tmp_path: Path, port: int, start: Start
 ) -> None:
     recorded(tmp_path, 90)
-    incumbent, candidate = (start(v, SUPPORT_WRONG_PERCENT="0") for v in ("1.0.0", "2.0.0"))
+    incumbent, candidate = (start(AGENT_VERSION=v, SUPPORT_WRONG_PERCENT="0") for v in ("1.0.0", "2.0.0"))
     step = Step(tmp_path, port, (candidate, incumbent), tasks=90, maximumDisagreement="5%")
     # NB: nobody waited for the agents: the step does, as for pods.
     status, said, out = step.run()
@@ -125,8 +102,8 @@ def test_a_candidate_that_decides_as_before_passes_once_its_pod_is_there(
 def test_a_candidate_that_decides_otherwise_fails(tmp_path: Path, port: int, start: Start) -> None:
     recorded(tmp_path)
     incumbent, candidate = (
-        start("1.0.0", SUPPORT_WRONG_PERCENT="0"),
-        start("2.0.0", SUPPORT_WRONG_PERCENT="90"),
+        start(AGENT_VERSION="1.0.0", SUPPORT_WRONG_PERCENT="0"),
+        start(AGENT_VERSION="2.0.0", SUPPORT_WRONG_PERCENT="90"),
     )
     status, said, _ = Step(tmp_path, port, (candidate, incumbent)).run()
     assert (status, said.verdict, said.changed > 20) == (1, "FAIL", True), said
@@ -134,7 +111,7 @@ def test_a_candidate_that_decides_otherwise_fails(tmp_path: Path, port: int, sta
 
 def test_too_few_tasks_for_a_verdict_are_no_verdict(tmp_path: Path, port: int, start: Start) -> None:
     recorded(tmp_path, 8)
-    incumbent, candidate = (start(v, SUPPORT_WRONG_PERCENT="0") for v in ("1.0.0", "2.0.0"))
+    incumbent, candidate = (start(AGENT_VERSION=v, SUPPORT_WRONG_PERCENT="0") for v in ("1.0.0", "2.0.0"))
     status, said, _ = Step(tmp_path, port, (candidate, incumbent)).run()
     assert (status, said.verdict, said.cases) == (2, "INVALID", 8)
     assert "tasks would tell" in said.message
@@ -142,7 +119,7 @@ def test_too_few_tasks_for_a_verdict_are_no_verdict(tmp_path: Path, port: int, s
 
 def test_an_agent_that_isnt_in_replay_mode_is_never_asked(tmp_path: Path, port: int, start: Start) -> None:
     recorded(tmp_path)
-    incumbent, candidate = start("1.0.0"), start("2.0.0", AGENT_REPLAY="0")
+    incumbent, candidate = start(AGENT_VERSION="1.0.0"), start(AGENT_VERSION="2.0.0", AGENT_REPLAY="0")
     status, said, _ = Step(tmp_path, port, (candidate, incumbent)).run()
     assert (status, said.verdict) == (2, "INVALID")
     assert "doesn't say that it is in replay mode" in said.message
@@ -152,8 +129,8 @@ def test_another_artifact_than_was_to_be_replayed_has_no_verdict(
     tmp_path: Path, port: int, start: Start
 ) -> None:
     recorded(tmp_path)
-    incumbent = start("1.0.0", SUPPORT_WRONG_PERCENT="0")
-    other = start("2.0.0", SUPPORT_WRONG_PERCENT="0", AGENT_RELEASE_DIGEST="sha256:" + "c" * 64)
+    incumbent = start(AGENT_VERSION="1.0.0", SUPPORT_WRONG_PERCENT="0")
+    other = start(AGENT_VERSION="2.0.0", SUPPORT_WRONG_PERCENT="0", AGENT_RELEASE_DIGEST="sha256:" + "c" * 64)
     status, said, _ = Step(tmp_path, port, (other, incumbent)).run()
     assert (status, said.verdict) == (2, "INVALID")
     assert f"was sha256:{'c' * 64}, and {NEW.digest} was to be replayed" in said.message
@@ -161,7 +138,7 @@ def test_another_artifact_than_was_to_be_replayed_has_no_verdict(
 
 def test_only_what_users_met_as_successes(tmp_path: Path, port: int, start: Start) -> None:
     recorded(tmp_path, outcome="failure")
-    incumbent, candidate = (start(v, SUPPORT_WRONG_PERCENT="0") for v in ("1.0.0", "2.0.0"))
+    incumbent, candidate = (start(AGENT_VERSION=v, SUPPORT_WRONG_PERCENT="0") for v in ("1.0.0", "2.0.0"))
     status, said, _ = Step(tmp_path, port, (candidate, incumbent), outcome="Success").run()
     assert (status, said.verdict, said.cases) == (2, "INVALID", 0)
     assert "no task could be replayed" in said.message
@@ -169,7 +146,7 @@ def test_only_what_users_met_as_successes(tmp_path: Path, port: int, start: Star
 
 def test_a_deadline_is_said(tmp_path: Path, port: int, start: Start) -> None:
     recorded(tmp_path)
-    incumbent, candidate = (start(v, SUPPORT_LATENCY_MS="600000") for v in ("1.0.0", "2.0.0"))
+    incumbent, candidate = (start(AGENT_VERSION=v, SUPPORT_LATENCY_MS="600000") for v in ("1.0.0", "2.0.0"))
     step = Step(tmp_path, port, (candidate, incumbent), taskTimeout="1h")
     process = step.start()
     assert process.stderr is not None

@@ -6,17 +6,18 @@ import re
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from agentrollouts.replay import words
 from agentrollouts.replay.errors import ReplayError
+from agentrollouts.replay.pace import at_tenths
 from agentrollouts.replay.report import Report
 
 INVALID = 2
 """Exit status where nothing can be judged, which isn't a failed replay."""
-_ADDRESS = re.compile(r"(?P<host>[^:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
 
 
 class Outcome(StrEnum):
@@ -50,14 +51,6 @@ Listen = Annotated[
 ]
 
 
-def address(text: str) -> tuple[str, int]:
-    """Host and port. Raises ReplayError."""
-    found = _ADDRESS.fullmatch(text)
-    if found is None or int(found["port"]) > 65_535:
-        raise ReplayError(f"--listen: expected HOST:PORT, such as 0.0.0.0:8199; got {text!r}")
-    return found["host"].strip("[]"), int(found["port"])
-
-
 def url(text: str, option: str) -> str:
     """An address that can be asked. Raises ReplayError."""
     if not re.match(r"https?://[^/\s]+", text):
@@ -67,16 +60,11 @@ def url(text: str, option: str) -> str:
 
 def progress(what: str = "answers") -> Callable[[int, int], None]:
     """One line that is written over on a terminal; elsewhere a line at each tenth, as a log can bear. ``what`` is counted."""
-    terminal, told = sys.stderr.isatty(), -1
+    if not sys.stderr.isatty():
+        return at_tenths(partial(typer.echo, err=True), what)
 
     def show(done: int, total: int) -> None:
-        nonlocal told
-        tenth = 10 if not total else done * 10 // total
-        if terminal:
-            typer.echo(f"\r{done} of {total} {what}", err=True, nl=done == total)
-        elif tenth > told:
-            told = tenth
-            typer.echo(f"{done} of {total} {what}", err=True)
+        typer.echo(f"\r{done} of {total} {what}", err=True, nl=done == total)
 
     return show
 

@@ -27,7 +27,6 @@ from agentrollouts.cli.replay_options import (
     Outcome,
     Output,
     Source,
-    address,
     progress,
     tell,
     url,
@@ -41,9 +40,9 @@ from agentrollouts.replay.embedding import Vector
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.judge import Limits
-from agentrollouts.replay.pace import Asked, Pace
-from agentrollouts.replay.plan import Plan, chosen
-from agentrollouts.replay.records import Records
+from agentrollouts.replay.pace import Asked, Pace, address
+from agentrollouts.replay.plan import Plan
+from agentrollouts.replay.records import Records, drawn
 from agentrollouts.replay.report import Report, written
 from agentrollouts.replay.summarise import summarised
 from agentrollouts.replay.text import THRESHOLD
@@ -170,7 +169,7 @@ def run_command(
                 ledger=ledger,
                 token_file=token_file,
             )
-            plan = _plan(kept, tasks, seed, records)
+            plan = drawn(kept, records, tasks, seed=seed)
             vectors: dict[str, Vector] = {}
 
             async def work() -> None:
@@ -191,14 +190,6 @@ def run_command(
         raise CommandError(str(error), status=INVALID) from error
     tell(found, 20)
     raise typer.Exit(STATUS[found.verdict])
-
-
-def _plan(kept: Journal, tasks: int, seed: str, records: Records) -> Plan:
-    """What the journal has chosen is enough, or more is chosen: a replay that goes on does the tasks that it began with."""
-    before = kept.kept.tasks
-    plan = chosen(records.read() if len(before) < tasks else (), tasks, seed=seed, before=before)
-    kept.choose(plan.tasks)
-    return plan
 
 
 def _keep(found: Report, output: str, summary_file: str) -> None:

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import json
 import os
-import signal
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -23,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agentrollouts.api.before_traffic import ProofSummary
-from agentrollouts.core.proof_summary import body_of, clipped
+from agentrollouts.core.proof_summary import clipped
 from agentrollouts.evals.attempts import Attempt, results_of
 from agentrollouts.evals.dataset import Tasks, load
 from agentrollouts.evals.document import document
@@ -34,17 +31,16 @@ from agentrollouts.evals.results import Results, decimal, read, written
 from agentrollouts.evals.run import Pace, in_order, run
 from agentrollouts.evals.scorers import scorers_named
 from agentrollouts.evals.words import errors, lines, plain
+from agentrollouts.proving import Proof
+from agentrollouts.proving import parser as parser_of
 
-TERMINATION_LOG = "/dev/termination-log"
-STATUS: Mapping[str, int] = {"PASS": 0, "FAIL": 1, "INVALID": 2}
-"""Verdict to exit status, as ``eval gate`` has them."""
 REACHED_WITHIN = 30.0
 """Seconds a version may take until it can be connected to: its pods are ready, but its Service may be news to this node."""
 _PAUSE = 0.5
 _YAML = (".yaml", ".yml")
 
-Stated = Callable[[Mapping[str, Any]], bytes]
-"""From a predicate to a statement about the artifact, in its canonical form."""
+UNUSABLE = InputError
+"""What is raised for input that can't be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +52,12 @@ class Side:
     digest: str
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that stand in the Job."""
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options that stand in the Job, from a command line."""
+    parser = parser_of("eval", __doc__)
     for name, text in (
         ("dataset", "file with the dataset"),
         ("target", "URL to POST each task to"),
-        ("agent", "the agent's name"),
-        ("version", "the candidate's version"),
-        ("artifact-digest", "the candidate's artifact digest"),
         ("minimum-score", "the least score, from 0 to 1"),
     ):
         parser.add_argument(f"--{name}", required=True, help=text)
@@ -74,44 +68,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("stable-digest", "", "the stable version's artifact digest"),
         ("maximum-regression", "0.05", "the most that may be lost, from 0 to 1"),
         ("answer", "", "which field of the JSON that is answered"),
-        ("summary", TERMINATION_LOG, "file for the summary"),
     ):
         parser.add_argument(f"--{name}", default=default, help=text)
-    for name, count in (("attempt", 1), ("repeat", 1), ("concurrency", 4), ("task-timeout", 60)):
+    for name, count in (("repeat", 1), ("concurrency", 4), ("task-timeout", 60)):
         parser.add_argument(f"--{name}", type=int, default=count)
     parser.add_argument(
         "--scorer", action="append", default=[], help="a scorer of your own, module:Class; may be repeated"
     )
     parser.add_argument("--on-unclear", choices=[each.value for each in OnUnclear], default="fail")
+    return parser.parse_args(list(arguments))
 
 
-def main(options: argparse.Namespace, stated: Stated) -> int:
-    """Evaluate and say so; the exit status of :data:`STATUS`. Whatever goes wrong is a verdict, INVALID."""
-    try:
-        judgement, baseline = asyncio.run(_evaluated(options))
-        said = stated(_predicate(options, judgement))
-        summary = _summary(judgement, said)
-        _log(judgement, baseline, said)
-    except InputError as error:
-        summary = ProofSummary(verdict="INVALID", message=clipped(str(error)))
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        summary = ProofSummary(verdict="INVALID", message="it was told to stop before it was done")
-    except Exception as error:
-        _write(
-            options.summary,
-            ProofSummary(verdict="INVALID", message=clipped(f"{type(error).__name__}: {error}")),
-        )
-        raise
-    _write(options.summary, summary)
-    print(f"{summary.verdict}: {summary.message}", file=sys.stderr, flush=True)
-    return STATUS[summary.verdict]
+async def prove(options: argparse.Namespace) -> Proof:
+    """Evaluate and judge. Raises InputError where nobody can say."""
+    judgement, baseline = await _evaluated(options)
+    return Proof(
+        summary=_summary(judgement),
+        predicate=_predicate(options, judgement),
+        lines=lines(judgement),
+        document={
+            "results": json.loads(written(judgement.results)),
+            "baseline": json.loads(written(baseline)) if baseline is not None else None,
+            "judgement": document(judgement),
+        },
+    )
 
 
 async def _evaluated(options: argparse.Namespace) -> tuple[Judgement, Results | None]:
-    this = asyncio.current_task()
-    assert this is not None
-    # SIGTERM comes at the Job's deadline.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     limits = Limits(
         _fraction(options.minimum_score, "--minimum-score"),
         _fraction(options.maximum_regression, "--maximum-regression"),
@@ -215,7 +198,7 @@ def _predicate(options: argparse.Namespace, judgement: Judgement) -> Mapping[str
     }
 
 
-def _summary(judgement: Judgement, said: bytes) -> ProofSummary:
+def _summary(judgement: Judgement) -> ProofSummary:
     cases = judgement.results.cases or ()
     return ProofSummary(
         verdict="PASS" if judgement.passed else "FAIL",
@@ -227,33 +210,8 @@ def _summary(judgement: Judgement, said: bytes) -> ProofSummary:
         errors=len(errors(cases)),
         flaky=len(judgement.flaky),
         dataset_digest=judgement.results.dataset_digest,
-        statement_digest=f"sha256:{hashlib.sha256(said).hexdigest()}",
     )
-
-
-def _log(judgement: Judgement, baseline: Results | None, said: bytes) -> None:
-    for line in lines(judgement):
-        print(line, file=sys.stderr)
-    whole = {
-        "results": json.loads(written(judgement.results)),
-        "baseline": json.loads(written(baseline)) if baseline is not None else None,
-        "judgement": document(judgement),
-        "statement": said.decode(),
-    }
-    print(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), flush=True)
-
-
-def _write(path: str, summary: ProofSummary) -> None:
-    # NB: not replaced but written in place: the file is a mount of the kubelet's.
-    Path(path).write_bytes(body_of(summary))
 
 
 def _four(value: Fraction) -> str:
     return f"{decimal(value):.4f}"
-
-
-def parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    """Options from a command line."""
-    parser = argparse.ArgumentParser(prog="python -m agentrollouts eval", description=__doc__)
-    add_arguments(parser)
-    return parser.parse_args(list(arguments))

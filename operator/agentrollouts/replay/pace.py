@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agentrollouts.replay.attempt import Lane
+from agentrollouts.replay.errors import ReplayError
+
+_ADDRESS = re.compile(r"(?P<host>[^:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +34,25 @@ class Asked:
     timeout: float
     pace: Pace
     reached_within: float = 0.0
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of ``--listen``. Raises ReplayError."""
+    found = _ADDRESS.fullmatch(text)
+    if found is None or int(found["port"]) > 65_535:
+        raise ReplayError(f"--listen: expected HOST:PORT, such as 0.0.0.0:8199; got {text!r}")
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def at_tenths(write: Callable[[str], None], what: str = "answers") -> Callable[[int, int], None]:
+    """Tells how far it has come with a line at each tenth, as a log can bear. ``what`` is counted."""
+    told = -1
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        tenth = 10 if not total else done * 10 // total
+        if tenth > told:
+            told = tenth
+            write(f"{done} of {total} {what}")
+
+    return tell

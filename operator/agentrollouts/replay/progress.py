@@ -20,7 +20,7 @@ def body_of(done: int, total: int) -> bytes:
 
 @dataclass(slots=True)
 class PodProgress:
-    """Asks the pods of replays, one after the other."""
+    """Implements :class:`agentrollouts.ports.Progress` for the pods of replays."""
 
     _client: httpx.AsyncClient | None = field(default=None, repr=False)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from agentrollouts.api.task import TaskRecord
 from agentrollouts.replay.errors import ReplayError
+from agentrollouts.replay.journal import Journal
+from agentrollouts.replay.plan import Plan, chosen
 
 LEDGER = "ledger"
 
@@ -78,3 +80,11 @@ def token_in(path: str) -> str:
         raise ReplayError(
             f"--token-file: expected a token in {path}; there is none that can be read"
         ) from error
+
+
+def drawn(journal: Journal, records: Records, count: int, *, seed: str) -> Plan:
+    """What the journal has chosen is enough, or more is chosen: a replay that goes on does the tasks that it began with."""
+    before = journal.kept.tasks
+    plan = chosen(records.read() if len(before) < count else (), count, seed=seed, before=before)
+    journal.choose(plan.tasks)
+    return plan

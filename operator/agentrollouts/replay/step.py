@@ -7,18 +7,16 @@ of JSON: the report and the in-toto statement whose digest the summary has.
 from __future__ import annotations
 
 import argparse
-import asyncio
-import hashlib
-import json
-import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from agentrollouts.api.before_traffic import ProofSummary
-from agentrollouts.core.proof_summary import body_of, clipped
+from agentrollouts.core.proof_summary import clipped
+from agentrollouts.proving import Proof
+from agentrollouts.proving import parser as parser_of
 from agentrollouts.replay.asking import ask
 from agentrollouts.replay.attempt import Lane
 from agentrollouts.replay.comparison import Compare, Rule, Tools
@@ -26,34 +24,26 @@ from agentrollouts.replay.disagreement import comparisons
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.judge import Limits
-from agentrollouts.replay.pace import Asked, Pace
-from agentrollouts.replay.plan import chosen
-from agentrollouts.replay.records import Records
+from agentrollouts.replay.pace import Asked, Pace, address, at_tenths
+from agentrollouts.replay.records import Records, drawn
 from agentrollouts.replay.report import Bounds, LaneReport, Report
 from agentrollouts.replay.summarise import summarised
 from agentrollouts.replay.text import THRESHOLD
 from agentrollouts.replay.words import text
 
-TERMINATION_LOG = "/dev/termination-log"
-STATUS: Mapping[str, int] = {"PASS": 0, "FAIL": 1, "INVALID": 2}
-"""Verdict to exit status, as the other Jobs before traffic have them."""
 LOGGED = 200
 """Changed tasks that the log shows."""
-
-Stated = Callable[[Mapping[str, Any]], bytes]
-"""From a predicate to a statement about the artifact, in its canonical form."""
+UNUSABLE = ReplayError
+"""What is raised for input that can't be used."""
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Options from a command line."""
-    parser = argparse.ArgumentParser(prog="python -m agentrollouts replay", description=__doc__)
+    parser = parser_of("replay", __doc__)
     for name, help_ in (
         ("candidate", "URL of the candidate's pod in replay mode"),
         ("incumbent", "URL of the stable version's"),
-        ("agent", "the agent's name"),
         ("namespace", "where it runs"),
-        ("version", "the candidate's version"),
-        ("artifact-digest", "the candidate's artifact digest"),
         ("stable-version", "the stable version"),
         ("stable-digest", "the stable version's artifact digest"),
         ("from", "file of recorded tasks, or ledger"),
@@ -67,10 +57,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         ("input", "input", "field of the body for an input that is no object"),
         ("listen", "0.0.0.0:8199", "where the lanes' AGENT_REPLAY_URL leads"),
         ("journal", "journal", "file for what is finished"),
-        ("summary", TERMINATION_LOG, "file for the summary"),
     ):
         parser.add_argument(f"--{name}", default=default, help=help_)
-    for name, count in (("attempt", 1), ("tasks", 200), ("concurrency", 4)):
+    for name, count in (("tasks", 200), ("concurrency", 4)):
         parser.add_argument(f"--{name}", type=int, default=count)
     for name, value in (
         ("maximum-disagreement", 0.05),
@@ -89,30 +78,19 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(list(arguments))
 
 
-def main(options: argparse.Namespace, stated: Stated) -> int:
-    """Replay and say so; the exit status of :data:`STATUS`. Whatever goes wrong is a verdict, INVALID."""
-    try:
-        report = asyncio.run(_replayed(options))
-        said = stated(_predicate(options, report))
-        summary = _summary(report, said)
-        _log(report, said)
-    except ReplayError as error:
-        summary = _invalid(str(error))
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        summary = _invalid("it was told to stop before it was done")
-    except Exception as error:
-        _write(options.summary, _invalid(f"{type(error).__name__}: {error}"))
-        raise
-    _write(options.summary, summary)
-    print(f"{summary.verdict}: {summary.message}", file=sys.stderr, flush=True)
-    return STATUS[summary.verdict]
+async def prove(options: argparse.Namespace) -> Proof:
+    """Replay and judge. Raises ReplayError where nobody can say."""
+    report = await _replayed(options)
+    shown = report.model_copy(update={"changed": report.changed[:LOGGED]})
+    return Proof(
+        summary=_summary(report),
+        predicate=_predicate(options, report),
+        lines=text(report, 0),
+        document={"report": shown.model_dump(mode="json", by_alias=True)},
+    )
 
 
 async def _replayed(options: argparse.Namespace) -> Report:
-    this = asyncio.current_task()
-    assert this is not None
-    # SIGTERM comes at the Job's deadline.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     rule = Rule(
         Compare(options.compare),
         options.answer,
@@ -122,7 +100,7 @@ async def _replayed(options: argparse.Namespace) -> Report:
     )
     asked = Asked(
         MappingProxyType({Lane.CANDIDATE: options.candidate, Lane.INCUMBENT: options.incumbent}),
-        _address(options.listen),
+        address(options.listen),
         options.input,
         options.task_timeout,
         Pace(options.concurrency),
@@ -130,11 +108,8 @@ async def _replayed(options: argparse.Namespace) -> Report:
     )
     about = {"candidate": options.artifact_digest, "incumbent": options.stable_digest}
     with Journal(Path(options.journal), about) as journal:
-        before = journal.kept.tasks
-        records = _records(options).read() if len(before) < options.tasks else ()
-        plan = chosen(records, options.tasks, seed="replay", before=before)
-        journal.choose(plan.tasks)
-        await ask(plan, asked, journal, _progress())
+        plan = drawn(journal, _records(options), options.tasks, seed="replay")
+        await ask(plan, asked, journal, at_tenths(_told))
         compared = comparisons(plan.tasks, journal.kept.done, rule)
     limits = Limits(options.maximum_disagreement, options.maximum_noise)
     report = summarised(compared, plan, rule, limits, asked=options.tasks, urls=asked.urls)
@@ -166,25 +141,8 @@ def _is_promised(lane: LaneReport, digest: str) -> None:
         )
 
 
-def _address(text_: str) -> tuple[str, int]:
-    host, _, port = text_.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ReplayError(f"--listen: expected HOST:PORT, such as 0.0.0.0:8199; got {text_!r}")
-    return host, int(port)
-
-
-def _progress() -> Callable[[int, int], None]:
-    """A line at each tenth, as a log can bear."""
-    told = -1
-
-    def tell(done: int, total: int) -> None:
-        nonlocal told
-        tenth = 10 if not total else done * 10 // total
-        if tenth > told:
-            told = tenth
-            print(f"{done} of {total} answers", file=sys.stderr, flush=True)
-
-    return tell
+def _told(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _predicate(options: argparse.Namespace, report: Report) -> Mapping[str, Any]:
@@ -205,7 +163,7 @@ def _verdict(report: Report) -> Literal["PASS", "FAIL", "INVALID"]:
     return "INVALID" if report.verdict == "INCONCLUSIVE" else report.verdict
 
 
-def _summary(report: Report, said: bytes) -> ProofSummary:
+def _summary(report: Report) -> ProofSummary:
     found = report.disagreement
     excess = _bounds(found.excess)
     return ProofSummary(
@@ -218,7 +176,6 @@ def _summary(report: Report, said: bytes) -> ProofSummary:
         excess=excess.get("estimate", ""),
         excess_low=excess.get("low", ""),
         excess_high=excess.get("high", ""),
-        statement_digest=f"sha256:{hashlib.sha256(said).hexdigest()}",
     )
 
 
@@ -226,20 +183,3 @@ def _bounds(found: Bounds | None) -> Mapping[str, str]:
     if found is None:
         return {}
     return {name: f"{value:z.4f}" for name, value in found.model_dump().items()}
-
-
-def _log(report: Report, said: bytes) -> None:
-    for line in text(report, 0):
-        print(line, file=sys.stderr)
-    shown = report.model_copy(update={"changed": report.changed[:LOGGED]})
-    whole = {"report": shown.model_dump(mode="json", by_alias=True), "statement": said.decode()}
-    print(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), flush=True)
-
-
-def _invalid(message: str) -> ProofSummary:
-    return ProofSummary(verdict="INVALID", message=clipped(message))
-
-
-def _write(path: str, summary: ProofSummary) -> None:
-    # NB: not replaced but written in place: the file is a mount of the kubelet's.
-    Path(path).write_bytes(body_of(summary))

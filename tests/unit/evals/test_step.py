@@ -18,6 +18,7 @@ import pytest
 
 from agentrollouts.__main__ import main
 from agentrollouts.api.before_traffic import MESSAGE_BYTES, ProofSummary
+from agentrollouts.core.proof_summary import body_of
 from agentrollouts.evals import step
 
 DIGEST, OLD = "sha256:" + "b" * 64, "sha256:" + "a" * 64
@@ -182,7 +183,8 @@ def test_a_scorer_of_ones_own(folder: Path, serve: Serve, monkeypatch: pytest.Mo
 
 def test_a_summary_fits_whatever_the_words_are(folder: Path) -> None:
     for letter in ("\U0001f600", '"', "\\", "a"):
-        step._write(str(folder / "said"), ProofSummary(verdict="FAIL", message=letter * 1024, score="0.7000"))
+        summary = ProofSummary(verdict="FAIL", message=letter * 1024, score="0.7000")
+        (folder / "said").write_bytes(body_of(summary))
         assert said(folder).message.startswith(letter * 900)
 
 
