@@ -39,6 +39,18 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
         return type(response)(response.status_code, headers=kept, content=bytes(body), request=request)
 
 
+def client_of(http: BoundedClient, *, url: str, api_key: str, timeout: float) -> openai.AsyncOpenAI:
+    """The library's client of one endpoint, which asks once and never again by itself. ``timeout`` in seconds; no key: none is needed there."""
+    return openai.AsyncOpenAI(
+        base_url=url,
+        # The library wants one, and would else take what it finds in the environment.
+        api_key=api_key or "none",
+        timeout=timeout,
+        max_retries=0,
+        http_client=http,
+    )
+
+
 def is_too_large(error: BaseException) -> bool:
     """Whether this is what became of a TooLargeError: some versions of the library wrap what its client raises, and some don't."""
     return isinstance(error, TooLargeError) or isinstance(error.__cause__, TooLargeError)

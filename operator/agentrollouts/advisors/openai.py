@@ -11,7 +11,7 @@ from typing import Final, Literal
 import openai
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError, is_too_large
+from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError, client_of, is_too_large
 from agentrollouts.advisors.completion import NoAnswer, answer_in
 from agentrollouts.advisors.endpoint import Endpoint, Target
 from agentrollouts.api.advisor import AdvisorSpec
@@ -71,13 +71,8 @@ class OpenAIAdvisor:
         await self._http.aclose()
 
     async def _ask(self, target: Target, question: Question, spec: AdvisorSpec) -> Opinion | NoOpinion:
-        client = openai.AsyncOpenAI(
-            base_url=target.url,
-            # The library wants one, and would else take what it finds in the environment.
-            api_key=target.api_key or "none",
-            timeout=spec.timeout.total_seconds(),
-            max_retries=0,
-            http_client=self._http,
+        client = client_of(
+            self._http, url=target.url, api_key=target.api_key, timeout=spec.timeout.total_seconds()
         )
         raw = await client.chat.completions.with_raw_response.parse(
             model=spec.model,

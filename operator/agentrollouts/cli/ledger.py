@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from agentrollouts.cli import options
 from agentrollouts.cli.errors import CommandError
 from agentrollouts.cli.session import Target, session
+from agentrollouts.token_file import NoTokenError, token_in
 
 Ledger = Annotated[
     str,
@@ -94,7 +94,7 @@ def _get(ledger: str, token_file: str, path: str, **parameters: str | int) -> An
             "expected the address of the task ledger, such as http://localhost:8090 after `kubectl port-forward`; "
             f"got {ledger or 'none'}: name it with --ledger or $AGENT_ROLLOUTS_LEDGER_URL"
         )
-    headers = {"authorization": f"Bearer {token_of(token_file)}"} if token_file else {}
+    headers = {"authorization": f"Bearer {_token(token_file)}"} if token_file else {}
     try:
         answer = httpx.get(ledger.rstrip("/") + path, params=parameters, headers=headers, timeout=30)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -114,9 +114,8 @@ def _get(ledger: str, token_file: str, path: str, **parameters: str | int) -> An
     raise CommandError(f"{sentence or f'the ledger answered {answer.status_code}'}{hint}")
 
 
-def token_of(path: str) -> str:
-    """The token in a file. Raises CommandError where there is none."""
+def _token(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").split()[0]
-    except (OSError, UnicodeDecodeError, IndexError) as error:
-        raise CommandError(f"expected a token in {path}; there is none that can be read") from error
+        return token_in(path)
+    except NoTokenError as error:
+        raise CommandError(str(error)) from error

@@ -10,13 +10,12 @@ from urllib.parse import urlsplit
 
 import typer
 
-from agentrollouts.cli.errors import CommandError
-from agentrollouts.cli.ledger import token_of
 from agentrollouts.cli.replay_options import progress, url
 from agentrollouts.replay.comparison import NO_VECTORS, Compare
 from agentrollouts.replay.embedding import Vectors
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.pace import Pace
+from agentrollouts.token_file import NoTokenError, token_in
 
 EmbeddingUrl = Annotated[
     str,
@@ -102,8 +101,8 @@ def embedding_of(
 
 def _key(path: str) -> str:
     try:
-        key = token_of(path) if path else ""
-    except CommandError as error:
+        key = token_in(path) if path else ""
+    except NoTokenError as error:
         raise ReplayError(f"--embedding-key-file: {error}") from error
     if not key.isascii():
         raise ReplayError(

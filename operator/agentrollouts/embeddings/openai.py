@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import openai
 
-from agentrollouts.advisors.bounded import BoundedClient, TooLargeError, is_too_large
+from agentrollouts.advisors.bounded import BoundedClient, TooLargeError, client_of, is_too_large
 from agentrollouts.embeddings.answer import vectors_in
 from agentrollouts.replay.embed import NotNowError
 from agentrollouts.replay.embedding import Vector
@@ -25,14 +25,7 @@ class OpenAIEmbeddings:
     def __init__(self, *, url: str, api_key: str, model: str, timeout: float) -> None:
         self._url, self._model, self._timeout = url, model, timeout
         self._http = BoundedClient(largest=LARGEST)
-        self._client = openai.AsyncOpenAI(
-            base_url=url,
-            # The library wants one, and would else take what it finds in the environment.
-            api_key=api_key or "none",
-            timeout=timeout,
-            max_retries=0,
-            http_client=self._http,
-        )
+        self._client = client_of(self._http, url=url, api_key=api_key, timeout=timeout)
 
     async def close(self) -> None:
         """Close the pool."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import openai
 
-from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError, is_too_large
+from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError, client_of, is_too_large
 from agentrollouts.advisors.completion import NoAnswer, answer_in
 from agentrollouts.improver.budget import MOST_TOKENS, Usage
 from agentrollouts.improver.ports import Answer, Problem
@@ -26,14 +26,7 @@ class ChatModel:
     def __init__(self, *, base_url: str, api_key: str, model: str, timeout: float = TIMEOUT) -> None:
         self._model = model
         self._http = BoundedClient()
-        self._client = openai.AsyncOpenAI(
-            base_url=base_url,
-            # The library wants one, and would else take what it finds in the environment.
-            api_key=api_key or "none",
-            timeout=timeout,
-            max_retries=0,
-            http_client=self._http,
-        )
+        self._client = client_of(self._http, url=base_url, api_key=api_key, timeout=timeout)
 
     async def close(self) -> None:
         """Close the pool."""

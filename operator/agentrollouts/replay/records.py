@@ -10,6 +10,7 @@ from agentrollouts.api.task import TaskRecord
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.plan import Plan, chosen
+from agentrollouts.token_file import NoTokenError, token_in
 
 LEDGER = "ledger"
 
@@ -60,7 +61,7 @@ class Records:
             raise ReplayError(
                 f"--ledger: expected a URL such as http://ledger.agent-rollouts:8090; got {self.ledger!r}"
             )
-        headers = {"authorization": f"Bearer {token_in(self.token_file)}"} if self.token_file else {}
+        headers = {"authorization": f"Bearer {_token(self.token_file)}"} if self.token_file else {}
         with httpx.Client(headers=headers) as client:
             yield from from_ledger(
                 client,
@@ -72,14 +73,11 @@ class Records:
             )
 
 
-def token_in(path: str) -> str:
-    """The token in a file. Raises ReplayError where there is none."""
+def _token(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").split()[0]
-    except (OSError, UnicodeDecodeError, IndexError) as error:
-        raise ReplayError(
-            f"--token-file: expected a token in {path}; there is none that can be read"
-        ) from error
+        return token_in(path)
+    except NoTokenError as error:
+        raise ReplayError(f"--token-file: {error}") from error
 
 
 def drawn(journal: Journal, records: Records, count: int, *, seed: str) -> Plan:
