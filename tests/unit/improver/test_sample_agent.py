@@ -28,6 +28,7 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
     app = reporting(Web(SupportAgent(settings), settings).app(), reporter)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     listening = server.config.bind_socket()
+    listening.listen()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
