@@ -26,6 +26,10 @@ from hack.demo.kubectl import Kubectl
 Arms = Mapping[tuple[str, str], int]
 
 
+Counts = Mapping[tuple[str, str, str], int]
+"""Tasks by version, cohort and outcome."""
+
+
 @dataclass(slots=True)
 class RouteHistory:
     """Every change of shares, at the moment it was decided."""
@@ -105,10 +109,27 @@ def flip_seconds(ledger: Ledger, version: str, decided: float | None) -> tuple[f
     )
 
 
+def of_routing(ledger: Ledger, history: RouteHistory, *, crashing: str = "") -> list[Fact]:
+    """What every user may expect of the router, whoever answers; what happens to those of a ``crashing`` version is that version's doing."""
+    errors = [row for row in routing_errors(ledger) if not crashing or row.routed_version != crashing]
+    moved = [
+        move
+        for move in changed_sides(ledger, history.changes)
+        if not crashing or crashing not in (move.left[1], move.joined[1])
+    ]
+    strangers = misanswered(ledger)
+    return [
+        Fact("requests by users", f"{len(ledger)}", "at least 1,000", len(ledger) >= 1_000),
+        Fact("routing errors", f"{len(errors)}", "0", not errors),
+        Fact("answers by another version than the router named", f"{len(strangers)}", "0", not strangers),
+        Fact("users who changed sides without a reason", f"{len(moved)}", "0", not moved),
+    ]
+
+
 def facts(
     ledger: Ledger,
     history: RouteHistory,
-    counts: Mapping[tuple[str, str, str], int],
+    counts: Counts,
     *,
     rolled_back: tuple[str, ...],
     crashing: str,
@@ -118,18 +139,9 @@ def facts(
     What happens to users of the crashing version is the version's doing and not the router's: a pod that dies takes its
     requests with it, and its users meet the stable version until it is back. It is counted apart.
     """
-    errors, moved, strangers = (
-        routing_errors(ledger),
-        changed_sides(ledger, history.changes),
-        misanswered(ledger),
-    )
-    lost = [row for row in errors if row.routed_version == crashing]
-    unexplained = [move for move in moved if crashing not in (move.left[1], move.joined[1])]
+    lost = [row for row in routing_errors(ledger) if row.routed_version == crashing]
     rows = [
-        Fact("requests by users", f"{len(ledger)}", "at least 1,000", len(ledger) >= 1_000),
-        Fact("routing errors", f"{len(errors) - len(lost)}", "0", len(errors) == len(lost)),
-        Fact("answers by another version than the router named", f"{len(strangers)}", "0", not strangers),
-        Fact("users who changed sides without a reason", f"{len(unexplained)}", "0", not unexplained),
+        *of_routing(ledger, history, crashing=crashing),
         Fact(
             f"requests that died with a pod of {crashing}",
             f"{len(lost)}",
@@ -151,16 +163,25 @@ def facts(
     return rows
 
 
-def _counts(ledger: Ledger, counts: Mapping[tuple[str, str, str], int], crashing: str) -> Fact:
+def _counts(ledger: Ledger, counts: Counts, crashing: str) -> Fact:
     """Every arm and outcome must agree, but for tasks that died with their pod: their users got no answer to compare."""
-    truth = {key: n for key, n in outcomes(ledger).items() if key[2] != "none" and key[0] != crashing}
-    theirs = {key: n for key, n in counts.items() if key[0] != crashing}
+    truth = {key: n for key, n in judged(ledger).items() if key[0] != crashing}
+    return agreement(truth, {key: n for key, n in counts.items() if key[0] != crashing})
+
+
+def judged(ledger: Ledger) -> dict[tuple[str, str, str], int]:
+    """Tasks whose outcome their users know, by version, cohort and outcome."""
+    return {key: n for key, n in outcomes(ledger).items() if key[2] != "none"}
+
+
+def agreement(truth: Counts, counted: Counts) -> Fact:
+    """Whether the agents counted what their users saw."""
     wrong = [
-        f"{'/'.join(key)}: {truth.get(key, 0)} seen, {theirs.get(key, 0)} counted"
-        for key in sorted({*truth, *theirs})
-        if truth.get(key, 0) != theirs.get(key, 0)
+        f"{'/'.join(key)}: {truth.get(key, 0)} seen, {counted.get(key, 0)} counted"
+        for key in sorted({*truth, *counted})
+        if truth.get(key, 0) != counted.get(key, 0)
     ]
-    said = "; ".join(wrong) or f"{sum(theirs.values())} of {sum(truth.values())}"
+    said = "; ".join(wrong) or f"{sum(counted.values())} of {sum(truth.values())}"
     return Fact(
         "tasks counted against what users saw", said, "equal, by version, cohort and outcome", not wrong
     )

@@ -16,7 +16,7 @@ from rich.live import Live
 from agent_load import Ledger
 from hack.demo import manifests, screen
 from hack.demo.kubectl import Kubectl, KubectlError
-from hack.demo.measure import Fact, RouteHistory, counted, facts, read_ledger
+from hack.demo.measure import Counts, Fact, RouteHistory, counted, facts, read_ledger
 
 RATE = 40
 """Tasks a second of all users together."""
@@ -108,6 +108,11 @@ def first_version(stage: Stage) -> None:
 def propose(stage: Stage, semver: str) -> None:
     """A new version is applied and asked for, as a user or a GitOps tool would."""
     stage.kubectl.apply(manifests.version(semver))
+    ask_for(stage, semver)
+
+
+def ask_for(stage: Stage, semver: str) -> None:
+    """A person asks for a version that is there."""
     patch = f'{{"spec":{{"version":"{semver}"}}}}'
     stage.kubectl.run("patch", "rollout", manifests.AGENT, "--type=merge", "-p", patch)
     screen.command(stage.console, f"kubectl patch rollout {manifests.AGENT} --type=merge -p '{patch}'")
@@ -175,7 +180,10 @@ def reckoning(stage: Stage) -> list[Fact]:
         "The users leave. What they wrote down is compared with what was routed, decided and counted.",
     )
     ledger = leave(stage)
-    rows = settled_counts(stage, ledger)
+    rows = settled(
+        stage,
+        lambda counts: facts(ledger, stage.history, counts, rolled_back=(WORSE, CRASHING), crashing=CRASHING),
+    )
     first = stage.most_share.get(CRASHING, 0)
     rows.append(Fact(f"largest share of {CRASHING}", f"{first / 100:g}%", "at most 10%", first <= 1_000))
     stable = stage.status.get("stable", {}).get("version", "")
@@ -192,13 +200,12 @@ def leave(stage: Stage) -> Ledger:
     return read_ledger(stage.kubectl)
 
 
-def settled_counts(stage: Stage, ledger: Any) -> list[Fact]:
+def settled(stage: Stage, look: Callable[[Counts], list[Fact]]) -> list[Fact]:
     """The facts once Prometheus has scraped the last task; looks again until they hold or a minute has passed."""
     deadline = time.monotonic() + 60
     while True:
         seconds = time.monotonic() - stage.began
-        counts = counted(stage.kubectl, stage.prometheus, manifests.AGENT, seconds=seconds)
-        rows = facts(ledger, stage.history, counts, rolled_back=(WORSE, CRASHING), crashing=CRASHING)
+        rows = look(counted(stage.kubectl, stage.prometheus, manifests.AGENT, seconds=seconds))
         if all(fact.holds for fact in rows) or time.monotonic() > deadline:
             return rows
         time.sleep(1)

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from agent_load import Ledger, changed_sides, misanswered, outcomes, routing_errors
-from hack.demo.measure import Fact, RouteHistory
+from agent_load import Ledger
+from hack.demo.measure import Counts, Fact, RouteHistory, agreement, judged, of_routing
 from hack.learn.manifests import FIRST, GAMING, PRICES, PROPOSED, WORSE
 
-Counts = Mapping[tuple[str, str, str], int]
-"""Tasks by version, cohort and outcome."""
 COHORTS = ("stable", "control", "candidate")
 """Whoever comes through the router is in one of these; evaluations are in none."""
 
@@ -39,16 +37,8 @@ class Learned:
 def about_users(ledger: Ledger, history: RouteHistory) -> list[Fact]:
     """What the users got, and what they never met."""
     before, after = failed(ledger, FIRST), failed(ledger, PROPOSED)
-    errors, moved, strangers = (
-        routing_errors(ledger),
-        changed_sides(ledger, history.changes),
-        misanswered(ledger),
-    )
     rows = [
-        Fact("requests by users", f"{len(ledger)}", "at least 1,000", len(ledger) >= 1_000),
-        Fact("routing errors", f"{len(errors)}", "0", not errors),
-        Fact("answers by another version than the router named", f"{len(strangers)}", "0", not strangers),
-        Fact("users who changed sides without a reason", f"{len(moved)}", "0", not moved),
+        *of_routing(ledger, history),
         Fact(f"wrong answers of {FIRST}", f"{before:.1%}", "25% to 35%", 0.25 <= before <= 0.35),
         Fact(f"wrong answers of {PROPOSED}", f"{after:.1%}", "at most 3%", 0 <= after <= 0.03),
     ]
@@ -71,17 +61,7 @@ def about_users(ledger: Ledger, history: RouteHistory) -> list[Fact]:
 
 def about_counts(ledger: Ledger, counts: Counts) -> Fact:
     """What the agents counted of users' tasks; trials and replays are in none of the counters, evaluations in no cohort."""
-    truth = {key: n for key, n in outcomes(ledger).items() if key[2] != "none"}
-    theirs = {key: n for key, n in counts.items() if key[1] in COHORTS}
-    wrong = [
-        f"{'/'.join(key)}: {truth.get(key, 0)} seen, {theirs.get(key, 0)} counted"
-        for key in sorted({*truth, *theirs})
-        if truth.get(key, 0) != theirs.get(key, 0)
-    ]
-    said = "; ".join(wrong) or f"{sum(theirs.values())} of {sum(truth.values())}"
-    return Fact(
-        "tasks counted against what users saw", said, "equal, by version, cohort and outcome", not wrong
-    )
+    return agreement(judged(ledger), {key: n for key, n in counts.items() if key[1] in COHORTS})
 
 
 def about_learning(learned: Learned, stable: str) -> list[Fact]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +11,8 @@ from agents.author.scripts import GAMING, GOOD, SCRIPTS, WORSE
 from hack.demo import install, screen
 from hack.demo.kubectl import Kubectl
 from hack.demo.manifests import AGENT, APPROVER
-from hack.demo.measure import Fact, counted
-from hack.demo.story import Stage, StoryError, leave, refuse, until
+from hack.demo.measure import Fact
+from hack.demo.story import Stage, StoryError, ask_for, leave, refuse, settled, until
 from hack.learn import facts, improver, manifests
 from hack.learn import screen as own_screen
 from hack.learn.facts import Learned
@@ -148,13 +147,7 @@ def reckoning(stage: Lesson) -> list[Fact]:
     )
     ledger = leave(stage)
     stable = str(stage.status.get("stable", {}).get("version", ""))
-    deadline = time.monotonic() + 60
-    while True:
-        counts = counted(stage.kubectl, stage.prometheus, AGENT, seconds=time.monotonic() - stage.began)
-        agree = facts.about_counts(ledger, counts)
-        if agree.holds or time.monotonic() > deadline:
-            break
-        time.sleep(1)
+    (agree,) = settled(stage, lambda counts: [facts.about_counts(ledger, counts)])
     return [*facts.about_users(ledger, stage.history), agree, *facts.about_learning(stage.learned, stable)]
 
 
@@ -180,9 +173,7 @@ def deploy(stage: Lesson, semver: str, author: str) -> None:
     screen.command(
         stage.console, f"kubectl apply -f {AGENT}-{semver}.yaml", f"agentversion/{AGENT}-{semver} created"
     )
-    patch = f'{{"spec":{{"version":"{semver}"}}}}'
-    stage.kubectl.run("patch", "rollout", AGENT, "--type=merge", "-p", patch)
-    screen.command(stage.console, f"kubectl patch rollout {AGENT} --type=merge -p '{patch}'")
+    ask_for(stage, semver)
 
 
 def passed(stage: Lesson, semver: str, entry: str) -> None:
