@@ -6,14 +6,12 @@ from typing import Any, Final
 
 import openai
 
+from agentrollouts.bounded_body import TooLargeError, content_of
+
 LARGEST: Final = 1 << 20
 """Bytes of an answer that are read, unless a client is made for larger ones; an endpoint must not be able to fill our memory."""
 
 _KEPT: Final = ("content-type", "retry-after")
-
-
-class TooLargeError(Exception):
-    """The body of an answer goes on and on."""
 
 
 class BoundedClient(openai.DefaultAsyncHttpxClient):
@@ -27,16 +25,12 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
         """As the parent, with the body read already."""
         kwargs["follow_redirects"] = False
         response = await super().send(request, stream=True, **kwargs)
-        body = bytearray()
         try:
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > self._largest:
-                    raise TooLargeError
+            body = await content_of(response, self._largest)
         finally:
             await response.aclose()
         kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
-        return type(response)(response.status_code, headers=kept, content=bytes(body), request=request)
+        return type(response)(response.status_code, headers=kept, content=body, request=request)
 
 
 def client_of(http: BoundedClient, *, url: str, api_key: str, timeout: float) -> openai.AsyncOpenAI:

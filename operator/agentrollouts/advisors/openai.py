@@ -11,10 +11,11 @@ from typing import Final, Literal
 import openai
 from pydantic import BaseModel, ConfigDict, Field
 
-from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError, client_of, is_too_large
+from agentrollouts.advisors.bounded import LARGEST, BoundedClient, client_of, is_too_large
 from agentrollouts.advisors.completion import NoAnswer, answer_in
 from agentrollouts.advisors.endpoint import Endpoint, Target
 from agentrollouts.api.advisor import AdvisorSpec
+from agentrollouts.bounded_body import TooLargeError
 from agentrollouts.core.opinion import ASSUMED_TOKENS, NoOpinion, Opinion
 from agentrollouts.core.question import Question
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import openai
 
-from agentrollouts.advisors.bounded import BoundedClient, TooLargeError, client_of, is_too_large
+from agentrollouts.advisors.bounded import BoundedClient, client_of, is_too_large
+from agentrollouts.bounded_body import TooLargeError
 from agentrollouts.embeddings.answer import vectors_in
 from agentrollouts.replay.embed import NotNowError
 from agentrollouts.replay.embedding import Vector

@@ -8,8 +8,9 @@ from typing import Any
 
 import openai
 
-from agentrollouts.advisors.bounded import LARGEST, BoundedClient, TooLargeError, client_of, is_too_large
+from agentrollouts.advisors.bounded import LARGEST, BoundedClient, client_of, is_too_large
 from agentrollouts.advisors.completion import NoAnswer, answer_in
+from agentrollouts.bounded_body import TooLargeError
 from agentrollouts.improver.budget import MOST_TOKENS, Usage
 from agentrollouts.improver.ports import Answer, Problem
 from agentrollouts.improver.proposal import Proposal

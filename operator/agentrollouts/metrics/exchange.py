@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from agentrollouts.bounded_body import TooLargeError, content_of
 from agentrollouts.metrics.answers import MalformedError, error_of, result_of
 
 _log = logging.getLogger(__name__)
@@ -81,7 +82,6 @@ class Api:
 
     async def _post(self, endpoint: str, form: Mapping[str, str], budget: Budget) -> bytes:
         url = f"{self.url.rstrip('/')}/api/v1/{endpoint}"
-        body = bytearray()
         try:
             async with (
                 asyncio.timeout(budget.seconds),
@@ -89,19 +89,16 @@ class Api:
                     "POST", url, data=form, headers={"Accept-Encoding": "identity"}, timeout=budget.seconds
                 ) as response,
             ):
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > budget.max_bytes:
-                        raise Unanswered(
-                            f"the answer is larger than {budget.max_bytes} bytes", too_large=True
-                        )
+                body = await content_of(response, budget.max_bytes)
+        except TooLargeError as error:
+            raise Unanswered(f"the answer is {error}", too_large=True) from error
         except (TimeoutError, httpx.TimeoutException) as error:
             raise Unanswered(f"no answer within {budget.seconds:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise Unanswered(f"not reachable: {error or type(error).__name__}") from error
         if response.status_code != 200:
-            raise _refusal(response.status_code, bytes(body))
-        return bytes(body)
+            raise _refusal(response.status_code, body)
+        return body
 
     def _parse(self, body: bytes, name: str) -> Sequence[Mapping[str, Any]]:
         try:

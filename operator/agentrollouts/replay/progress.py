@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from agentrollouts.bounded_body import TooLargeError, content_of
+
 PATH = "/v1/progress"
 _SECONDS = 3.0
 _MOST_BYTES = 256
@@ -30,9 +32,9 @@ class PodProgress:
             self._client = httpx.AsyncClient(timeout=_SECONDS, trust_env=False)
         try:
             async with self._client.stream("GET", f"http://{address}{PATH}") as answer:
-                said = json.loads(await _start_of(answer))
+                said = json.loads(await content_of(answer, _MOST_BYTES))
             done, total = int(said["done"]), int(said["total"])
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError, LookupError):
+        except (TooLargeError, httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError, LookupError):
             return ""
         return f"{done} of {total} answers" if 0 <= done <= total <= _MOST else ""
 
@@ -41,13 +43,3 @@ class PodProgress:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
-
-
-async def _start_of(answer: httpx.Response) -> bytes:
-    """As much as an answer of ours has: what is at that address may be anything by now."""
-    body = b""
-    async for part in answer.aiter_bytes():
-        body += part
-        if len(body) > _MOST_BYTES:
-            raise ValueError("too long")
-    return body

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from agentrollouts.evals.dataset import load
-from agentrollouts.evals.http_target import HttpTarget
+from agentrollouts.evals.http_target import LARGEST, HttpTarget
 from agentrollouts.evals.results import HALF
 from agentrollouts.evals.run import Pace, run
 from agentrollouts.evals.target import TargetError
@@ -88,6 +88,21 @@ async def test_a_status_other_than_success_is_no_answer(server: Any, status: int
     with pytest.raises(TargetError, match=f"status {status}: why"):
         await ask(server, "q")
     assert len(server.seen) == 1
+
+
+@pytest.mark.asyncio
+async def test_an_answer_that_is_too_large_is_no_answer(server: Any) -> None:
+    server.answer = (200, "text/plain", b"a" * LARGEST)
+    assert len(await ask(server, "q")) == LARGEST
+    server.answer = (200, "text/plain", b"a" * (LARGEST + 1))
+    with pytest.raises(TargetError, match="the answer is larger than 1048576 bytes"):
+        await ask(server, "q")
+
+
+@pytest.mark.asyncio
+async def test_an_answer_in_another_encoding_is_read_as_it_says(server: Any) -> None:
+    server.answer = (200, "text/plain; charset=iso-8859-1", "größer".encode("iso-8859-1"))
+    assert await ask(server, "q") == "größer"
 
 
 @pytest.mark.asyncio
