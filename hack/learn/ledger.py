@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from hack.demo import forwarding
 from hack.demo.kubectl import Kubectl, KubectlError
 
 TOKENS = "agent-rollouts-ledger-tokens"
@@ -56,25 +56,9 @@ def token(system: Kubectl, role: str) -> str:
     return base64.b64decode(found["data"][role]).decode()
 
 
-@contextmanager
-def forwarded(system: Kubectl) -> Iterator[str]:
+def forwarded(system: Kubectl) -> AbstractContextManager[str]:
     """The ledger's address on this machine, as a user reaches it."""
-    command = [system.program, "--kubeconfig", str(system.kubeconfig), "-n", system.namespace]
-    with subprocess.Popen(
-        [*command, "port-forward", f"service/{SERVICE}", ":8090"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None and process.stderr is not None
-            line = process.stdout.readline()
-            if "127.0.0.1:" not in line:
-                process.terminate()
-                raise KubectlError(f"the ledger's port can't be forwarded: {process.stderr.read().strip()}")
-            yield f"http://127.0.0.1:{line.split('127.0.0.1:')[1].split()[0]}"
-        finally:
-            process.terminate()
+    return forwarding.forwarded(system, SERVICE, 8090)
 
 
 def seen_and_held_out(
