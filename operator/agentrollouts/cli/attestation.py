@@ -96,7 +96,8 @@ def proven_by(rollout: Object, entry: str) -> Proven:
 
 def envelope_in(log: str, entry: str) -> str:
     """The envelope in the log of a Job. Raises CommandError where there is none."""
-    documents = (_document(line) for line in reversed(log.splitlines()) if line.startswith("{"))
+    # NB: not splitlines(), for which a line separator in an answer ends a line, too.
+    documents = (_document(line) for line in reversed(log.split("\n")) if line.startswith("{"))
     found = next((each for each in documents if "statement" in each), None)
     if found is None:
         raise CommandError(

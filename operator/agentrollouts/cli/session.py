@@ -100,6 +100,8 @@ class Session:
         path = f"{self._path('Pod', pod, 'v1')}/log?{urlencode({'container': container})}"
         try:
             return await self._connection.text(Request("GET", path))
+        except GoneError as error:
+            raise CommandError(f"pod {pod} is gone, and its log with it") from error
         except FAILURES as error:
             raise error_about(error) from error
 

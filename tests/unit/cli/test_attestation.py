@@ -38,14 +38,12 @@ def said(digest: str = NEW, name: str = "support-2.0.0") -> bytes:
     return statement(Named(name, digest), "eval", {"verdict": "PASS"})
 
 
-def log(what: bytes | None, *, signed: bool = True) -> str:
+def log(what: bytes, *, signed: bool = True) -> str:
     """What a Job's pod says: lines for people, and one of JSON."""
-    if what is None:
-        return "INVALID: no such file\n"
-    document = {"judgement": {}, "statement": what.decode()}
+    document = {"answer": "one\u2028two\x85", "statement": what.decode()}
     if signed:
         document["envelope"] = sign(what, private(KEY)).decode()
-    return f"Eval score: 0.9000\n{{no json\n{json.dumps(document)}\nPASS: Eval score\n"
+    return f"Eval score: 0.9000\n{{no json\n{json.dumps(document, ensure_ascii=False)}\nPASS: Eval score\n"
 
 
 def proof(**fields: Any) -> Objects:
@@ -53,20 +51,17 @@ def proof(**fields: Any) -> Objects:
     return {"name": "golden", "kind": "eval", "terms": "1", **known, **fields}
 
 
-def have(
-    objects: Objects, *proofs: Objects, what: bytes | None = None, digest: str = NEW, signed: bool = True
-) -> None:
-    """The candidate is 2.0.0 with these proofs; without any, what has this digest is stable."""
-    about = {"version": "2.0.0", "digest": digest}
+def have(objects: Objects, *proofs: Objects, what: bytes = b"") -> None:
+    """The candidate is 2.0.0 with these proofs; without any, it is stable."""
     status: Objects = (
         {"stable": STABLE, "candidate": {**CANDIDATE, "proofs": list(proofs)}}
         if proofs
-        else {"stable": {**STABLE, **about}}
+        else {"stable": {**STABLE, "version": "2.0.0", "digest": NEW}}
     )
     body = rollout(status, beforeTraffic=[ENTRY])
     body["metadata"]["uid"] = "u-1"
     subject = Subject(
-        Identity("shop", "support", "u-1"), "support", version("2.0.0", "b"), digest, 1, version("1.0.0", "a")
+        Identity("shop", "support", "u-1"), "support", version("2.0.0", "b"), NEW, 1, version("1.0.0", "a")
     )
     job = proof_job(JOB, ProofSpec.model_validate(ENTRY), subject, image="cli:1")
     job["metadata"] |= {"uid": UID, "creationTimestamp": "2026-01-05T11:00:00Z"}
@@ -81,7 +76,7 @@ def have(
         JOBS: {"items": [job]},
         f"{JOBS}/{JOB}": job,
         PODS: {"items": [last, fell_over, strangers]},
-        f"{PODS}/{POD}/log": log(said() if what is None else what, signed=signed),
+        f"{PODS}/{POD}/log": log(what or said()),
     }
 
 
@@ -143,7 +138,7 @@ def test_another_entry_and_a_rollout_without_any_are_named(objects: Objects) -> 
     [
         (lambda found: found.pop(f"{JOBS}/{JOB}"), f"Job {JOB} is gone, and its log with it"),
         (lambda found: found[PODS].update(items=[]), f"Job {JOB} has no pod any more"),
-        (lambda found: found.pop(f"{PODS}/{POD}/log"), "not found"),
+        (lambda found: found.pop(f"{PODS}/{POD}/log"), f"pod {POD} is gone, and its log with it"),
         (lambda found: found.update({f"{PODS}/{POD}/log": "Eval score: 0.9\n"}), "no line of JSON with a"),
         (lambda found: found.update({f"{PODS}/{POD}/log": log(said(), signed=False)}), "nothing was signed"),
         (

@@ -194,6 +194,7 @@ def replaying(words: list[str]) -> list[str]:
     kept = {name: given[name] for name in ("agent", "version", "artifact-digest", "summary", "signing-key")}
     lanes = dict.fromkeys(("candidate", "incumbent"), given["target"])
     more = {"namespace": "shop", "stable-version": "1.0.0", "stable-digest": OLD, "from": given["dataset"]}
+    more["journal"] = str(Path(given["dataset"]).with_name("journal"))
     return ["replay", *(f"--{name}={value}" for name, value in {**kept, **lanes, **more}.items())]
 
 
