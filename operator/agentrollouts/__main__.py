@@ -7,9 +7,11 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from agentrollouts.proving import proved
+from agentrollouts.proving import Signed, proved
+from agentrollouts.release.errors import ReleaseError
 from agentrollouts.runtime import logs
 from agentrollouts.runtime.settings import add_arguments, from_arguments
 
@@ -28,7 +30,23 @@ def _prove(kind: str, arguments: Sequence[str]) -> int:
         about = Named(f"{options.agent}-{options.version}", options.artifact_digest)
         return statement(about, kind, predicate)
 
-    return proved(options, step.prove, stated, unusable=step.UNUSABLE)
+    return proved(options, step.prove, stated, _signed_with, unusable=(step.UNUSABLE, ReleaseError))
+
+
+def _signed_with(path: str) -> Signed | None:
+    """What signs with the key in a file; None without one. Raises ReleaseError where there is no such key."""
+    from agentrollouts.release.attestation import signer
+
+    if not path:
+        return None
+    try:
+        return signer(Path(path).read_bytes())
+    except OSError as error:
+        raise ReleaseError(
+            f"can't read the signing key {path}: {error.strerror}; in a Job it is the Secret that `signing` names"
+        ) from error
+    except ReleaseError as error:
+        raise ReleaseError(f"the signing key {path}: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,6 +25,10 @@ STATUS: Mapping[str, int] = {"PASS": 0, "FAIL": 1, "INVALID": 2}
 Found = TypeVar("Found")
 Stated = Callable[[Mapping[str, Any]], bytes]
 """From a predicate to a statement about the artifact, in its canonical form."""
+Signed = Callable[[bytes], bytes]
+"""From a statement to the envelope with its signature."""
+SignedWith = Callable[[str], Signed | None]
+"""From the path of a private key to what signs with it; None for no path. Raises where there is no such key."""
 
 
 class Proof(NamedTuple):
@@ -47,16 +51,26 @@ def parser(kind: str, about: str | None) -> argparse.ArgumentParser:
     found.add_argument("--artifact-digest", required=True, help="the candidate's artifact digest")
     found.add_argument("--attempt", type=int, default=1)
     found.add_argument("--summary", default=TERMINATION_LOG, help="file for the summary")
+    found.add_argument("--signing-key", default="", help="file with the private key that signs a PASS")
     return found
 
 
-def proved(options: argparse.Namespace, prove: Prove, stated: Stated, *, unusable: type[Exception]) -> int:
+def proved(
+    options: argparse.Namespace,
+    prove: Prove,
+    stated: Stated,
+    signed_with: SignedWith,
+    *,
+    unusable: tuple[type[Exception], ...],
+) -> int:
     """Prove it and say so; the exit status of :data:`STATUS`. Whatever goes wrong is a verdict, INVALID.
 
-    ``unusable``: what the kind raises for input that can't be used.
+    ``unusable``: what is raised for input that can't be used.
     """
     try:
-        summary = _logged(asyncio.run(_until_told(prove(options))), stated)
+        # NB: before anything is asked: answers cost money, and without a key they would be in vain.
+        signed = signed_with(options.signing_key)
+        summary = _logged(asyncio.run(_until_told(prove(options))), stated, signed)
     except unusable as error:
         summary = _invalid(str(error))
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -77,12 +91,17 @@ async def _until_told(work: Awaitable[Found]) -> Found:
     return await work
 
 
-def _logged(proof: Proof, stated: Stated) -> ProofSummary:
-    """The summary with its statement's digest, once the log has everything."""
+def _logged(proof: Proof, stated: Stated, signed: Signed | None) -> ProofSummary:
+    """The summary with its statement's digest, once the log has everything.
+
+    Only a PASS is signed. A key that signs a FAIL, too, vouches for it with everybody who looks at claim and signature and no further.
+    """
     said = stated(proof.predicate)
     for line in proof.lines:
         print(line, file=sys.stderr)
     whole = {**proof.document, "statement": said.decode()}
+    if signed is not None and proof.summary.verdict == "PASS":
+        whole["envelope"] = signed(said).decode()
     print(json.dumps(whole, ensure_ascii=False, separators=(",", ":")), flush=True)
     digest = f"sha256:{hashlib.sha256(said).hexdigest()}"
     return proof.summary.model_copy(update={"statement_digest": digest})

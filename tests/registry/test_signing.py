@@ -15,26 +15,17 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
 )
 
 from agentrollouts.release.artifact import Artifact
-from agentrollouts.release.attestation import SignatureError, check, sign, statement
+from agentrollouts.release.attestation import Named, SignatureError, check, sign, statement, unchecked
 from agentrollouts.release.canonical import canonical
 from agentrollouts.release.errors import ReleaseError
 from agentrollouts.release.source import read_source
+from tests.keys import private, public
 from tests.registry.server import Server
 from tests.releases import directory
 from tests.unit.cli.runs import refused, run
-
-
-def private(key: Ed25519PrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def public(key: Ed25519PrivateKey) -> bytes:
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
 
 OURS, THEIRS = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 
@@ -130,6 +121,7 @@ def test_a_signed_payload_of_another_kind_is_refused(artifact: Artifact) -> None
         ),
         (envelope_of(json.dumps(good).encode()), "around a canonical statement"),
         (envelope_of(b"\xff"), "around a canonical statement"),
+        (envelope_of(canonical({**good, "predicate": "PASS"})), "expected a predicate that is a JSON object"),
         (
             envelope_of(canonical({**good, "subject": [*good["subject"], {"name": "x", "digest": {}}]})),
             "expected a statement about",
@@ -159,6 +151,45 @@ def test_a_signed_payload_of_another_kind_is_refused(artifact: Artifact) -> None
 def test_a_key_of_another_kind_is_refused(artifact: Artifact, pem: bytes, said: str) -> None:
     with pytest.raises(ReleaseError, match=said):
         sign(statement(artifact, "build", {}), pem)
+
+
+@pytest.mark.parametrize("claim", ["eval", "replay"])
+@pytest.mark.parametrize("verdict", ["FAIL", "INVALID", "fail", "", 1, None])
+def test_a_verdict_that_is_no_pass_vouches_for_nothing_whoever_signs_it(
+    artifact: Artifact, claim: str, verdict: object
+) -> None:
+    envelope = sign(statement(artifact, claim, {"verdict": verdict}), private(OURS))
+    with pytest.raises(SignatureError, match="expected a statement about a PASS"):
+        check(envelope, artifact, public(OURS))
+
+
+@pytest.mark.parametrize(
+    ("claim", "predicate"),
+    [("eval", {"verdict": "PASS"}), ("replay", {"verdict": "pass"}), ("approval", {"verdict": "granted"})],
+)
+def test_a_pass_vouches_and_other_claims_have_no_verdict(
+    artifact: Artifact, claim: str, predicate: dict[str, str]
+) -> None:
+    found = check(sign(statement(artifact, claim, predicate), private(OURS)), artifact, public(OURS))
+    assert (found.claim, found.predicate) == (claim, predicate)
+
+
+def test_who_hands_an_envelope_on_sees_what_it_says_of_itself(artifact: Artifact) -> None:
+    said = statement(artifact, "eval", {})
+    envelope = sign(said, private(OURS))
+    found = unchecked(envelope, artifact)
+    assert (found.statement, found.claim) == (said, "eval")
+    assert found.key_id == check(envelope, artifact, public(OURS)).key_id
+    with pytest.raises(SignatureError, match="expected a statement about support-9"):
+        unchecked(envelope, Named("support-9.9.9", artifact.digest))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[]", b'{"payload":"!","signatures":[{"keyid":"a"}]}', b'{"payload":"e30="}']
+)
+def test_what_is_no_envelope_is_not_handed_on(artifact: Artifact, content: bytes) -> None:
+    with pytest.raises(SignatureError, match="expected a DSSE envelope"):
+        unchecked(content, artifact)
 
 
 def test_a_predicate_without_a_canonical_form_is_refused(artifact: Artifact) -> None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from agentrollouts.api.base import Rule, SpecModel, StatusModel, only_member, refusal, rules
 from agentrollouts.api.eval_proof import EvalSpec
+from agentrollouts.api.proof_parts import SigningSpec
 from agentrollouts.api.replay_proof import ReplaySpec
 from agentrollouts.api.scalars import Digest, Duration, Time
 
@@ -67,6 +68,10 @@ class ProofSpec(SpecModel):
     on_invalid: Literal["Hold", "Rollback"] = Field(
         default="Hold",
         description="What happens without a verdict. Hold: the candidate waits, without traffic, for a person's retry.",
+    )
+    signing: SigningSpec | None = Field(
+        default=None,
+        description="With what the Job signs the statement of a PASS; without it the statement is unsigned.",
     )
     eval: EvalSpec | None = None
     replay: ReplaySpec | None = None

@@ -62,6 +62,16 @@ class ConfigMapKey(SpecModel):
     key: ConfigKey = Field(description="The key whose value is read.")
 
 
+class SigningSpec(SpecModel):
+    """The private key with which a Job signs its statement, in a Secret of the Rollout's namespace."""
+
+    secret: ObjectName = Field(description="The Secret's name, in the Rollout's namespace.")
+    key: ConfigKey = Field(
+        default="release.pem",
+        description="The Secret's entry: an Ed25519 private key as PEM, without a password, as `openssl genpkey` makes it.",
+    )
+
+
 class Resources(SpecModel):
     """What the Job's container asks for and may use, as in a Pod."""
 

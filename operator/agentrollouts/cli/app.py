@@ -9,6 +9,7 @@ import typer
 
 from agentrollouts.cli import (
     answer,
+    attestation,
     diff,
     improve,
     ledger,
@@ -49,6 +50,7 @@ for name, command in (
     ("plan", plan.plan_command),
     ("simulate", simulate.simulate_command),
     ("diff", diff.diff_command),
+    ("attestation", attestation.attestation_command),
     ("evidence", ledger.evidence_command),
     ("tasks", ledger.tasks_command),
     ("improve", improve.improve_command),

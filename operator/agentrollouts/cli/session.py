@@ -81,6 +81,30 @@ class Session:
         """The ConfigMap of that name, if there is one."""
         return await self._get("ConfigMap", name, api="v1")
 
+    async def job(self, name: str) -> Object | None:
+        """The Job of that name, if there is one."""
+        return await self._get("Job", name, api="batch/v1")
+
+    async def jobs(self, labels: Mapping[str, str]) -> Sequence[Object]:
+        """The Jobs of the namespace with these labels."""
+        return await self._list("Job", self.namespace, api="batch/v1", labelSelector=_selector(labels))
+
+    async def pods(self, labels: Mapping[str, str]) -> Sequence[Object]:
+        """The pods of the namespace with these labels."""
+        return await self._list("Pod", self.namespace, api="v1", labelSelector=_selector(labels))
+
+    async def log(self, pod: str, container: str) -> str:
+        """Everything a container of a pod said."""
+        from agentrollouts.kube.connection import Request
+
+        path = f"{self._path('Pod', pod, 'v1')}/log?{urlencode({'container': container})}"
+        try:
+            return await self._connection.text(Request("GET", path))
+        except GoneError as error:
+            raise CommandError(f"pod {pod} is gone, and its log with it") from error
+        except FAILURES as error:
+            raise error_about(error) from error
+
     async def rollouts(self, *, everywhere: bool = False) -> Sequence[Object]:
         """The Rollouts of the namespace, or of all."""
         return await self._list("Rollout", "" if everywhere else self.namespace)
@@ -120,14 +144,14 @@ class Session:
             raise error_about(error) from error
         return found and {"apiVersion": api, "kind": kind, **found}
 
-    async def _list(self, kind: str, namespace: str, **query: str) -> Sequence[Object]:
+    async def _list(self, kind: str, namespace: str, *, api: str = API, **query: str) -> Sequence[Object]:
         from agentrollouts.kube.resources import collection_path
 
-        path = collection_path(API, kind, namespace=namespace)
+        path = collection_path(api, kind, namespace=namespace)
         items: list[Object] = []
         while True:
             page = await self._send("GET", f"{path}?{urlencode({'limit': '500', **query})}")
-            items.extend({"apiVersion": API, "kind": kind, **item} for item in page.get("items") or ())
+            items.extend({"apiVersion": api, "kind": kind, **item} for item in page.get("items") or ())
             following = (page.get("metadata") or {}).get("continue")
             if not following:
                 return items
@@ -147,6 +171,10 @@ class Session:
         from agentrollouts.kube.resources import object_path
 
         return object_path(api, kind, namespace=self.namespace, name=name)
+
+
+def _selector(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
 @asynccontextmanager

@@ -6,13 +6,14 @@ It gets no service account token, no right and no disk but what it reads, and it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from agentrollouts.api.before_traffic import ProofSpec
 from agentrollouts.api.scalars import short_digest
 from agentrollouts.core.eval_job import eval_work
 from agentrollouts.core.manifests import ARTIFACT, DIGEST, owner
-from agentrollouts.core.proof_pod import CONTAINER, Work, pod_of
+from agentrollouts.core.proof_pod import CONTAINER, SecretKey, Work, path_of, pod_of
 from agentrollouts.core.proof_subject import Subject, labels_of
 from agentrollouts.core.replay_job import replay_work
 
@@ -23,12 +24,14 @@ RETRIES = 2
 """Pods that are made anew where one fell over without a word, such as for want of memory; a verdict is never tried again."""
 SAID = (0, 1, 2)
 """Exit statuses of a container that came to its own end: PASS, FAIL, INVALID."""
+_KEY = "signing"
+"""Folder of the key."""
 
 
 def proof_job(name: str, entry: ProofSpec, subject: Subject, *, image: str) -> dict[str, Any]:
     """The Job of one entry. ``image``: the command line's, where the entry names none."""
     labels = labels_of(subject, entry.name, "proof")
-    work = _work(name, entry, subject, image)
+    work = _signing(entry, _work(name, entry, subject, image))
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -66,3 +69,16 @@ def _work(name: str, entry: ProofSpec, subject: Subject, image: str) -> Work:
         return eval_work(entry.eval, subject, image=image)
     assert entry.replay is not None, "the kinds are eval and replay"
     return replay_work(name, entry.replay, subject, image=image, seconds=entry.seconds)
+
+
+def _signing(entry: ProofSpec, work: Work) -> Work:
+    """The work with the key it signs with; a lane, which runs an agent's own code, is never made from it.
+
+    Without the Secret the pod would wait until its deadline, and the reason stand in an event of the kubelet's. So it starts all the
+    same, and says itself what it lacks.
+    """
+    if entry.signing is None:
+        return work
+    secret = SecretKey(entry.signing.secret, entry.signing.key, optional=True)
+    words = [*work.words, f"--signing-key={path_of(_KEY, secret.key)}"]
+    return replace(work, words=words, files={**work.files, _KEY: secret})

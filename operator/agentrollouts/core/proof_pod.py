@@ -22,6 +22,8 @@ class SecretKey:
 
     secret: str
     key: str
+    optional: bool = False
+    """Whether the pod starts without it, and the container finds no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ def fraction(basis_points: int) -> str:
 def _volume(source: ConfigMapKey | SecretKey) -> dict[str, Any]:
     items = [{"key": source.key, "path": source.key}]
     if isinstance(source, SecretKey):
-        return {"secret": {"secretName": source.secret, "items": items}}
+        may = {"optional": True} if source.optional else {}
+        return {"secret": {"secretName": source.secret, "items": items, **may}}
     return {"configMap": {"name": source.config_map, "items": items}}
 
 

@@ -132,15 +132,20 @@ class Connection:
         """
         if lane == "ordinary":
             await self._let_urgent_go()
-            return await self._in_turn(request, lane)
+            return parsed(await self._in_turn(request, lane))
         self._urgent += 1
         self._calm.clear()
         try:
-            return await self._in_turn(request, lane)
+            return parsed(await self._in_turn(request, lane))
         finally:
             self._urgent -= 1
             if not self._urgent:
                 self._calm.set()
+
+    async def text(self, request: Request) -> str:
+        """The answer as it came, for what is no object: a container's log. Raises as :meth:`send` does."""
+        await self._let_urgent_go()
+        return (await self._in_turn(request, "ordinary")).decode("utf-8", "replace")
 
     async def _let_urgent_go(self) -> None:
         if self._urgent:
@@ -148,7 +153,7 @@ class Connection:
                 async with asyncio.timeout(self._urgent_first):
                     await self._calm.wait()
 
-    async def _in_turn(self, request: Request, lane: Lane) -> Mapping[str, Any]:
+    async def _in_turn(self, request: Request, lane: Lane) -> bytes:
         async with self._slots[lane]:
             try:
                 async with asyncio.timeout(self._timeout):
@@ -163,7 +168,7 @@ class Connection:
         except GoneError:
             return None
 
-    async def _send(self, request: Request, lane: Lane) -> Mapping[str, Any]:
+    async def _send(self, request: Request, lane: Lane) -> bytes:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 status, headers, body = await self._exchange(request, lane)
@@ -174,7 +179,7 @@ class Connection:
                 await self._pause(PAUSE)
                 continue
             if 200 <= status < 300:
-                return parsed(body)
+                return body
             if status not in RETRIED or attempt == ATTEMPTS:
                 raise failure(status, body, request=str(request))
             await self._pause(retry_after(headers, otherwise=PAUSE))

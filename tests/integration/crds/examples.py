@@ -161,6 +161,7 @@ BASES: Mapping[str, Object] = {
                 "name": "golden",
                 "timeout": "10m",
                 "onInvalid": "Rollback",
+                "signing": {"secret": "support-signing", "key": "evals.pem"},
                 "eval": {
                     "dataset": {"configMap": "evals", "key": "golden.yaml"},
                     "minimumScore": "80%",
@@ -207,7 +208,11 @@ BASES: Mapping[str, Object] = {
                     "resources": {"limits": {"memory": "1Gi"}},
                 },
             },
-            {"name": "kept", "replay": {"from": {"configMap": "tasks", "key": "tasks.jsonl"}}},
+            {
+                "name": "kept",
+                "signing": {"secret": "support-signing"},
+                "replay": {"from": {"configMap": "tasks", "key": "tasks.jsonl"}},
+            },
         ],
         approval={"above": "50%", "quorum": 2, "ttl": "24h"},
         advisor={

@@ -591,6 +591,12 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
         {"spec.beforeTraffic.0.eval.minimumScore": REMOVED},
         "eval.minimumScore: Required value",
     ),
+    ("rollout-steps", {"spec.beforeTraffic.0.signing": {}}, "signing.secret: Required value"),
+    (
+        "rollout-steps",
+        {"spec.beforeTraffic.0.signing.configMap": "evals"},
+        'unknown field "spec.beforeTraffic[0].signing.configMap"',
+    ),
     ("rollout-steps", {"spec.beforeTraffic.1.replay.tasks": 0}, "should be greater than or equal to 1"),
     ("rollout-steps", {"spec.beforeTraffic.1.replay.tasks": 10_001}, "should be less than or equal to 10000"),
     ("rollout-steps", {"spec.beforeTraffic.1.replay.from": REMOVED}, "replay.from: Required value"),

@@ -33,8 +33,9 @@ async def cluster(apiserver: ApiServer) -> AsyncIterator[KubeCluster]:
 
 def job(namespace: str, uid: str = "u-1", **fields: Any) -> Object:
     dataset = {"configMap": "evals", "key": "golden.yaml"}
+    signing = {"secret": "support-signing"}
     entry = ProofSpec.model_validate(
-        {"name": "golden", "eval": {"dataset": dataset, "minimumScore": "80%", **fields}}
+        {"name": "golden", "signing": signing, "eval": {"dataset": dataset, "minimumScore": "80%", **fields}}
     )
     old, new = (
         VersionView(v, f"sha256:{v[0] * 64}", 1, f"support-{v.replace('.', '-')}") for v in ("1.0.0", "2.0.0")

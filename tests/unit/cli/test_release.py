@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from agentrollouts.api.scalars import short_digest
 from agentrollouts.api.verification import Verify
@@ -14,6 +13,7 @@ from agentrollouts.cli.manifests import lint_text
 from agentrollouts.core.verification import Vouched
 from agentrollouts.release.source import read_source
 from agentrollouts.runtime.statements import statement, vouched
+from tests import keys
 from tests.releases import directory, tool
 from tests.unit.cli.runs import refused, run
 
@@ -137,8 +137,8 @@ def test_errors_of_a_release_directory_are_sentences(source: str) -> None:
 def test_a_statement_as_a_configmap_is_what_the_operator_reads(source: str, tmp_path: Path) -> None:
     key = Ed25519PrivateKey.generate()
     secret, public = tmp_path / "key.pem", tmp_path / "key.pub"
-    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    secret.write_bytes(keys.private(key))
+    public.write_bytes(keys.public(key))
     made = run("release", "sign", source, "--key", str(secret), "--claim", "eval", "--configmap")
     configmap = yaml.safe_load(made.stdout)
     artifact = read_source(Path(source))

@@ -16,10 +16,9 @@ from tests.builders import version
 DATASET = {"configMap": "evals", "key": "golden.yaml"}
 
 
-def made(**fields: Any) -> dict[str, Any]:
-    entry = ProofSpec.model_validate(
-        {"name": "golden", "timeout": "90s", "eval": {"dataset": DATASET, "minimumScore": "80.5%", **fields}}
-    )
+def made(signing: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
+    kind = {"eval": {"dataset": DATASET, "minimumScore": "80.5%", **fields}}
+    entry = ProofSpec.model_validate({"name": "golden", "timeout": "90s", "signing": signing, **kind})
     old, new = version("1.0.0", "a"), version("2.0.0", "b")
     of = Named("shop", "support", "u-1")
     return proof_job("it", entry, Subject(of, "support", new, new.digest, 3, old), image="operator:1")
@@ -55,6 +54,25 @@ def test_what_it_is_held_against(baseline: dict[str, Any], words: list[str], vol
     job = made(baseline=baseline)
     assert set(words) <= set(container(job)["args"])
     assert [volume["name"] for volume in job["spec"]["template"]["spec"]["volumes"]] == volumes
+
+
+def test_the_key_it_signs_with_is_there_or_missed_by_the_job_itself() -> None:
+    job = made({"secret": "support-signing"})
+    assert "--signing-key=/etc/agent-rollouts/signing/release.pem" in container(job)["args"]
+    assert {"name": "signing", "mountPath": "/etc/agent-rollouts/signing", "readOnly": True} in container(
+        job
+    )["volumeMounts"]
+    (volume,) = (each for each in job["spec"]["template"]["spec"]["volumes"] if each["name"] == "signing")
+    assert volume["secret"] == {
+        "secretName": "support-signing",
+        "items": [{"key": "release.pem", "path": "release.pem"}],
+        "optional": True,
+    }
+    assert (
+        "--signing-key=/etc/agent-rollouts/signing/evals.pem"
+        in container(made({"secret": "support-signing", "key": "evals.pem"}))["args"]
+    )
+    assert "signing" not in str(made())
 
 
 def test_it_has_no_rights_and_an_end_and_goes_with_its_rollout() -> None:

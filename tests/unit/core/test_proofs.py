@@ -97,9 +97,16 @@ def test_every_strategy_waits(strategy: dict[str, Any]) -> None:
     assert not (isinstance(after, Hold) and after.reason == "Proving")
 
 
-def test_an_entry_that_was_changed_is_proven_anew() -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        entry(eval={"dataset": {"configMap": "evals", "key": "other.yaml"}, "minimumScore": "80%"}),
+        entry(signing={"secret": "support-signing"}),
+    ],
+    ids=["another dataset", "to be signed"],
+)
+def test_an_entry_that_was_changed_is_proven_anew(other: dict[str, Any]) -> None:
     s = step(ended(waiting()))
-    other = entry(eval={"dataset": {"configMap": "evals", "key": "other.yaml"}, "minimumScore": "80%"})
     changed = replace(s, spec=spec("2.0.0", beforeTraffic=(other,)))
     assert not proofs.is_proven(changed)
     assert len(made(changed)) == 1

@@ -19,7 +19,7 @@ PASS = ProofSummary(verdict="PASS", message="nothing changed", cases=200)
 
 def before(**fields: Any) -> Snapshot:
     """2.0.0 is ready; nothing was made for it yet."""
-    s = step(installed(), spec=spec("2.0.0", beforeTraffic=[entry(**fields)]))
+    s = step(installed(), spec=spec("2.0.0", beforeTraffic=[entry() | fields]))
     views = {view.version: view for view in (with_template("1.0.0", "a"), with_template("2.0.0", "b"))}
     return later(replace(s, versions={**s.versions, **views}), seconds=2)
 
@@ -54,6 +54,15 @@ def test_the_job_is_made_last_so_that_where_it_is_all_is_there() -> None:
     assert kinds[0] is Apply
     cut = replace(begun(), jobs=dict.fromkeys(lane_names(job), Running()))
     assert names(look(cut)[1].actions, CreateJob) == [*lane_names(job), job]
+
+
+def test_the_key_it_signs_with_is_in_its_own_pod_only() -> None:
+    actions = look(before(signing={"secret": "support-signing"}))[1].actions
+    *others, job = (action.manifest for action in actions if isinstance(action, CreateJob))
+    assert "support-signing" in str(job)
+    assert "--signing-key=/etc/agent-rollouts/signing/release.pem" in str(job)
+    assert len(others) == 2
+    assert "sign" not in str(others)
 
 
 def test_nothing_is_made_or_deleted_while_it_runs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -15,16 +16,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agentrollouts.__main__ import main
 from agentrollouts.api.before_traffic import MESSAGE_BYTES, ProofSummary
+from agentrollouts.api.verification import Verify
 from agentrollouts.core.proof_summary import body_of
+from agentrollouts.core.verification import Statements, Vouched
 from agentrollouts.evals import step
+from agentrollouts.release.attestation import Named
+from agentrollouts.release.statement_map import statement_map
+from agentrollouts.runtime.statements import statement, vouched
+from tests.keys import private, public
 
 DIGEST, OLD = "sha256:" + "b" * 64, "sha256:" + "a" * 64
 DATASET = "evaluators: [EqualsExpected]\ncases:\n" + "".join(
     f"- {{name: c{n}, inputs: {{text: q{n}}}, expected_output: a{n}}}\n" for n in range(10)
 )
+OURS, THEIRS = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+ABOUT = Named("support-2.0.0", DIGEST)
 Serve = Callable[[Callable[[str], tuple[int, object]]], str]
 
 
@@ -108,6 +118,84 @@ def test_a_pass_says_the_numbers_and_logs_everything(
     assert statement["predicate"]["baseline"] == {
         "artifactDigest": OLD, "score": "0.9000", "version": "1.0.0",
     }  # fmt: skip
+
+
+@pytest.fixture
+def key(folder: Path) -> Path:
+    (folder / "release.pem").write_bytes(private(OURS))
+    return folder / "release.pem"
+
+
+def accepted(envelope: str, about: Named = ABOUT, key: Ed25519PrivateKey = OURS) -> Statements:
+    """What an operator that trusts this key makes of the envelope in a ConfigMap."""
+    keys = [{"name": "evals", "publicKey": public(key).decode(), "claims": ["eval"]}]
+    verify = Verify.model_validate({"keys": keys, "require": ["eval"]})
+    return vouched([statement(statement_map("support", ABOUT, "eval", envelope.encode()))], about, verify)
+
+
+def test_a_signed_pass_is_what_an_operator_elsewhere_asks_for(
+    folder: Path, serve: Serve, key: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(folder, serve(knows(9)), signing_key=key)) == 0
+    log = json.loads(capsys.readouterr().out)
+    envelope = log["envelope"]
+    assert base64.b64decode(json.loads(envelope)["payload"]).decode() == log["statement"]
+    assert said(folder).statement_digest == f"sha256:{hashlib.sha256(log['statement'].encode()).hexdigest()}"
+    assert accepted(envelope) == (Vouched("eval", "evals"),)
+    assert accepted(envelope, Named("support-2.0.0", OLD)) == ()
+    assert accepted(envelope, Named("support-2.0.1", DIGEST)) == ()
+    assert accepted(envelope, key=THEIRS) == ()
+
+
+def test_without_a_key_and_without_a_pass_nothing_is_signed(
+    folder: Path, serve: Serve, key: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(folder, serve(knows(9)))) == 0
+    assert "envelope" not in json.loads(capsys.readouterr().out)
+    assert main(arguments(folder, serve(knows(7)), signing_key=key)) == 1
+    log = json.loads(capsys.readouterr().out)
+    assert json.loads(log["statement"])["predicate"]["verdict"] == "FAIL"
+    assert "envelope" not in log
+
+
+@pytest.mark.parametrize("kind", ["eval", "replay"])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "can't read the signing key PATH: No such file or directory; in a Job it is the Secret"),
+        (public(OURS), "the signing key PATH: expected an Ed25519 private key as PEM"),
+        (b"", "the signing key PATH: expected an Ed25519 private key as PEM"),
+    ],
+)
+def test_a_key_that_is_none_is_told_before_anything_is_asked(
+    folder: Path, serve: Serve, kind: str, content: bytes | None, told: str
+) -> None:
+    asked: list[str] = []
+
+    def answers(text: str) -> tuple[int, object]:
+        asked.append(text)
+        return knows(9)(text)
+
+    path = folder / "other.pem"
+    if content is not None:
+        path.write_bytes(content)
+    words = arguments(folder, serve(answers), signing_key=path)
+    assert main(words if kind == "eval" else replaying(words)) == 2
+    assert (said(folder).verdict, told.replace("PATH", str(path)) in said(folder).message) == (
+        "INVALID",
+        True,
+    )
+    assert asked == []
+
+
+def replaying(words: list[str]) -> list[str]:
+    """The same words for a replay of the agent against itself."""
+    given = dict(word.removeprefix("--").split("=", 1) for word in words[1:])
+    kept = {name: given[name] for name in ("agent", "version", "artifact-digest", "summary", "signing-key")}
+    lanes = dict.fromkeys(("candidate", "incumbent"), given["target"])
+    more = {"namespace": "shop", "stable-version": "1.0.0", "stable-digest": OLD, "from": given["dataset"]}
+    more["journal"] = str(Path(given["dataset"]).with_name("journal"))
+    return ["replay", *(f"--{name}={value}" for name, value in {**kept, **lanes, **more}.items())]
 
 
 def test_below_the_minimum_is_a_fail(folder: Path, serve: Serve) -> None:

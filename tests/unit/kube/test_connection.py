@@ -148,6 +148,17 @@ async def test_a_moments_trouble_is_tried_once_more(server: Server, failing: Ans
 
 
 @pytest.mark.asyncio
+async def test_what_is_no_object_comes_as_it_is_or_as_the_same_exceptions(server: Server) -> None:
+    server.answers = [says(502), says(200, '{"a": 1}\nPASS: ä\n'), says(404)]
+    connection = server.connect()
+    log = Request("GET", "/api/v1/namespaces/shop/pods/support/log?container=proof")
+    assert await connection.text(log) == '{"a": 1}\nPASS: ä\n'
+    with pytest.raises(GoneError):
+        await connection.text(log)
+    await connection.close()
+
+
+@pytest.mark.asyncio
 async def test_trouble_that_stays_is_transient_after_two_tries(server: Server) -> None:
     assert type(await raised(server, says(503))) is TransientError
     assert len(server.requests) == 2

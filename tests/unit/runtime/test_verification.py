@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from agentrollouts.release import attestation
 from agentrollouts.release.attestation import Named, sign, statement
@@ -17,17 +16,14 @@ from agentrollouts.release.errors import ReleaseError
 from agentrollouts.release.statement_map import statement_map
 from agentrollouts.runtime import statements
 from tests.fakes.stage import Stage, agent_version, rollout
+from tests.keys import private, public
 from tests.unit.runtime.test_story import SUCCESS_ONLY, installed
 
 OURS, THEIRS = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 
 
-def pem(key: Ed25519PrivateKey) -> str:
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
 def policy(*require: str) -> dict[str, Any]:
-    keys = [{"name": "ci", "publicKey": pem(OURS)}]
+    keys = [{"name": "ci", "publicKey": public(OURS).decode()}]
     return {"release": {"verify": {"keys": keys, "require": list(require) or ["build"]}}}
 
 
@@ -39,8 +35,7 @@ def about(stage: Stage, version: str = "2.0.0") -> Named:
 def configmap(
     what: Named, claim: str = "build", key: Ed25519PrivateKey = OURS, *, namespace: str = "shop"
 ) -> dict[str, Any]:
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    body = statement_map("support", what, claim, sign(statement(what, claim, {}), private))
+    body = statement_map("support", what, claim, sign(statement(what, claim, {}), private(key)))
     body["metadata"]["namespace"] = namespace
     return body
 
