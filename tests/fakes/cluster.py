@@ -38,6 +38,10 @@ class FakeCluster:
     """Called before each write with its number and description; what it returns is raised instead of writing."""
     fail_after: Callable[[int, str], Exception | None] = lambda number, what: None
     """The same after the write: it happened, and nobody knows."""
+    reads: list[str] = field(default_factory=list)
+    """Objects that were asked for by name."""
+    fail_reading: Callable[[str], Exception | None] = lambda name: None
+    """Called before each of these reads with the object's name; what it returns is raised instead."""
     policies: bool = True
     _version: int = 100
     _waiting: list[tuple[str, str, Object]] = field(default_factory=list)
@@ -159,6 +163,13 @@ class FakeCluster:
         self, regarding: Reference, *, reason: str, message: str, type: Literal["Normal", "Warning"]
     ) -> None:
         self.events.append((reason, message))
+
+    async def find(self, reference: Reference) -> Mapping[str, Any] | None:
+        self.reads.append(f"{reference.kind} {reference.name}")
+        error = self.fail_reading(reference.name)
+        if error is not None:
+            raise error
+        return copy.deepcopy(self.objects.get((reference.kind, reference.namespace, reference.name)))
 
     async def list_objects(
         self, api_version: str, kind: str, *, namespace: str = "", selector: str = ""

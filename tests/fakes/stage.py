@@ -143,7 +143,7 @@ class Stage:
             ticked = await self.operator.scheduler.run_due()
             for _ in range(TURNS):
                 await asyncio.sleep(0)
-            if readings := self.operator.monitor.readings:
+            if readings := [*self.operator.monitor.readings, *self.operator.reader.readings]:
                 await asyncio.wait(readings)
                 continue
             before = len(self.cluster.writes)

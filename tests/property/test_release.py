@@ -8,11 +8,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentrollouts.core.text_diff import bounded, unified, visible
 from agentrollouts.release.artifact import Artifact
 from agentrollouts.release.canonical import LARGEST, CanonicalError, canonical, parse
 from agentrollouts.release.configmap import configmap_of, package_in
-from agentrollouts.release.diff import diff, unified
-from agentrollouts.release.diff_report import bounded, report, visible
+from agentrollouts.release.diff import diff
+from agentrollouts.release.diff_report import report
 from agentrollouts.release.documents import (
     CodeDocument,
     DataDocument,

@@ -24,8 +24,8 @@
   resources: [pods]
   verbs: [list, watch]
 - apiGroups: [""]
-  resources: [configmaps] # signed statements about releases, found by their label
-  verbs: [list, watch]
+  resources: [configmaps] # signed statements about releases, found by their label, and releases, by their name
+  verbs: [get, list, watch]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [list, watch, create, delete]

@@ -12,6 +12,8 @@ from agentrollouts.api.scalars import AgentName, Digest, Percent, Semver, Text, 
 
 User = Annotated[str, Field(max_length=256)]
 Count = Annotated[int, Field(ge=0)]
+DIFF = 8192
+"""Bytes of lines in which texts differ that a gate has room for."""
 
 
 class CohortEvidence(SpecModel):
@@ -83,6 +85,10 @@ class ApprovalGateSpec(SpecModel):
     rationale: Text = Field(default="", description="Why the proposer believes the candidate is better.")
     changes: Annotated[tuple[Annotated[str, Field(max_length=512)], ...], Field(max_length=64)] = Field(
         default=(), description="What differs from the stable version's release, one line a part."
+    )
+    diff: Annotated[str, Field(max_length=DIFF)] = Field(
+        default="",
+        description="In what prompts and tools differ, line by line, as far as there is room; or why they weren't compared.",
     )
     evidence: Annotated[tuple[CohortEvidence, ...], Field(max_length=8)] = Field(
         default=(), description="What each cohort achieved, side by side."

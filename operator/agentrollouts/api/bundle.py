@@ -14,6 +14,8 @@ WAITING = 4
 """Bundles of one Rollout that may wait. Each has a trial in it, and all of them must fit into one object."""
 CHANGES = 64
 """Fields of the two releases that differ; a bundle has room for so many."""
+DIFF = 8192
+"""Bytes of lines in which texts differ that a bundle has room for."""
 SENTENCE = 1024
 """Characters of a check's or a breaker's sentence in a bundle."""
 Line = Annotated[str, Field(max_length=256)]
@@ -67,4 +69,8 @@ class BundleStatus(StatusModel):
     changes: Annotated[tuple[ChangeStatus, ...], Field(max_length=CHANGES)] | None = Field(
         default=None,
         description="In what the two releases differ; absent where one of them isn't known any more.",
+    )
+    diff: Annotated[str, Field(max_length=DIFF)] = Field(
+        default="",
+        description="In what prompts and tools differ, line by line, as far as there is room; or why they weren't compared.",
     )

@@ -40,6 +40,8 @@ CHANGES = 8
 """Lines about what differs that a notice has room for."""
 SENTENCE = 1024
 """Characters of a notice's message."""
+DIFF = 4096
+"""Bytes of lines in which texts differ that a notice has room for. It waits in the status, so they are few."""
 
 NotifierName = Annotated[
     str,
@@ -128,6 +130,10 @@ class NoticeStatus(StatusModel):
     )
     changes: Annotated[tuple[Line, ...], Field(max_length=CHANGES)] = Field(
         default=(), description="What differs in them, one line each; what lets the agent do more is first."
+    )
+    diff: Annotated[str, Field(max_length=DIFF)] = Field(
+        default="",
+        description="In what prompts and tools differ, line by line, as far as there is room; or why they weren't compared.",
     )
     findings: Annotated[tuple[FindingStatus, ...], Field(max_length=FINDINGS)] = Field(
         default=(), description="The checks that don't pass and the breakers that tripped."

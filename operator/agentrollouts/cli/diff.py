@@ -13,8 +13,9 @@ from agentrollouts.cli.options import Context, Kubeconfig, Namespace
 from agentrollouts.cli.session import Target
 from agentrollouts.cli.versions import Side, in_cluster, sides
 from agentrollouts.cli.world_options import JsonOutput
+from agentrollouts.core.text_diff import bounded
 from agentrollouts.release.diff import diff
-from agentrollouts.release.diff_report import bounded, document, report
+from agentrollouts.release.diff_report import document, report
 
 
 def diff_command(

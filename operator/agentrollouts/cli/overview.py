@@ -17,6 +17,7 @@ from agentrollouts.api.approvalgate import ApprovalGateStatus
 from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus, ShareStatus
 from agentrollouts.api.scalars import format_duration, short_digest
 from agentrollouts.api.strategy import Strategy
+from agentrollouts.cli.gate_texts import differing, rationale
 from agentrollouts.cli.words import (
     COHORTS,
     bar,
@@ -56,8 +57,8 @@ class Scene:
         return {}
 
 
-def overview(scene: Scene) -> RenderableType:
-    """The whole screen."""
+def overview(scene: Scene, *, texts: bool = True) -> RenderableType:
+    """The whole screen; without ``texts`` no more than a screen."""
     status = scene.status
     parts: list[RenderableType] = [_heading(scene, status)]
     if status.shares:
@@ -65,7 +66,7 @@ def overview(scene: Scene) -> RenderableType:
     parts += [*_candidate(scene, status), *_proofs(scene, status)]
     parts += [*_checks(status), *_breakers(status)]
     parts += [*_behavior(scene, status)]
-    parts += [*_gate(scene), *_past(scene, status)]
+    parts += [*_gate(scene, texts=texts), *_past(scene, status)]
     return Group(*parts)
 
 
@@ -195,7 +196,7 @@ def _behavior(scene: Scene, status: RolloutStatus) -> Iterator[RenderableType]:
         yield Text(f"  for {span(scene.now - drift.since)}  {drift.message}", "yellow")
 
 
-def _gate(scene: Scene) -> Iterator[RenderableType]:
+def _gate(scene: Scene, *, texts: bool) -> Iterator[RenderableType]:
     gate = scene.gate
     if gate is None:
         return
@@ -218,6 +219,7 @@ def _gate(scene: Scene) -> Iterator[RenderableType]:
     if status.rejected_by:
         yield Text(f"  {status.message or f'rejected by {status.rejected_by}'}", "red")
     yield from _evidence(gate)
+    yield from differing(spec.get("diff") or "", whole=texts)
     if status.phase == "Pending":
         yield Text(
             f"  agentrollout approve {spec['agent']}   or   agentrollout reject {spec['agent']} --reason …",
@@ -227,8 +229,7 @@ def _gate(scene: Scene) -> Iterator[RenderableType]:
 
 def _evidence(gate: Object) -> Iterator[RenderableType]:
     spec = gate["spec"]
-    if spec.get("rationale"):
-        yield Text(f"  why: {spec['rationale']}")
+    yield from rationale(spec.get("rationale") or "")
     for change in spec.get("changes") or ():
         yield Text(f"  {change}", "dim")
     for item in spec.get("proofs") or ():

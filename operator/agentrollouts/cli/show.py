@@ -140,7 +140,7 @@ async def _follow(api: Session, agent: str, screen: Console) -> None:
     with Live(console=screen, auto_refresh=False, vertical_overflow="visible") as live:
         async for look in looks(api, agent):
             if isinstance(look, Scene):
-                shown = Group(overview(look))
+                shown = Group(overview(look, texts=False))
                 live.update(shown, refresh=True)
             else:
                 live.update(Group(shown, Text(f"\n{look}", "red")), refresh=True)

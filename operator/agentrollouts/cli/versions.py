@@ -10,15 +10,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from agentrollouts.api.agentversion import AgentVersionSpec, Release
-from agentrollouts.api.scalars import short_digest
 from agentrollouts.cli.artifacts import find
 from agentrollouts.cli.errors import CommandError
 from agentrollouts.cli.session import Session, Target, session
 from agentrollouts.core.changes import differences
 from agentrollouts.release.artifact import Artifact, release_of
-from agentrollouts.release.configmap import package_in
+from agentrollouts.release.configmap import artifact_in, configmap_name
 from agentrollouts.release.digest import digest_of, parts_of
-from agentrollouts.release.package import artifact_of
+from agentrollouts.release.errors import ReleaseError
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +102,15 @@ async def _version(api: Session, name: str) -> Side:
     except ValidationError as error:
         raise CommandError(f"AgentVersion {name} can't be read: {error.errors()[0]['msg']}") from error
     digest = digest_of(spec.release)
-    held = f"{name}-{short_digest(digest)}"
+    held = configmap_name(name, digest)
     try:
         configmap = await api.configmap(held)
     except CommandError as error:
         return Side(spec.agent, spec.version, spec.release, missing=str(error))
     if configmap is None:
         return Side(spec.agent, spec.version, spec.release, missing=f"there is no ConfigMap {held}")
-    artifact = artifact_of(package_in(configmap))
-    if artifact.digest != digest:
-        raise CommandError(
-            f"ConfigMap {held}: expected {digest}, what AgentVersion {name} says; it holds {artifact.digest}"
-        )
+    try:
+        artifact = artifact_in(configmap, digest)
+    except ReleaseError as error:
+        raise CommandError(f"ConfigMap {held}: {error}") from error
     return Side(spec.agent, spec.version, spec.release, artifact)

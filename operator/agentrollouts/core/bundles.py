@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TypeVar
 
 from agentrollouts.api.agentroute import Intent
-from agentrollouts.api.agentversion import Release
 from agentrollouts.api.bundle import CHANGES, SENTENCE, WAITING, ChangeStatus, TrialRecord
 from agentrollouts.api.bundle import BundleStatus as Bundle
 from agentrollouts.api.findings import BreakerStatus, CheckStatus
@@ -17,8 +16,9 @@ from agentrollouts.api.rollout_status import CandidateStatus, RolloutStatus
 from agentrollouts.core.changes import differences
 from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.findings import checks_status
+from agentrollouts.core.pairs import difference
 from agentrollouts.core.plan import Emit
-from agentrollouts.core.snapshot import Snapshot
+from agentrollouts.core.snapshot import Snapshot, VersionView
 from agentrollouts.core.trials import recorded
 
 LINE = 256
@@ -78,6 +78,7 @@ def _bundle(
         breakers=tuple(_short(breaker) for breaker in status.breakers) if candidate else (),
         trial=_trial(snapshot) if candidate else None,
         changes=_changes(snapshot, intent),
+        diff=_diff(snapshot, intent),
     )
 
 
@@ -100,20 +101,25 @@ def _trial(snapshot: Snapshot) -> TrialRecord | None:
 
 
 def _changes(snapshot: Snapshot, intent: Intent) -> tuple[ChangeStatus, ...] | None:
-    stable = snapshot.status.stable
-    new = _release(snapshot, intent.version, intent.digest)
-    old = _release(snapshot, stable.version, stable.digest) if stable else None
-    if new is None or old is None:
+    old, new = _both(snapshot, intent)
+    if new is None or old is None or new.release is None or old.release is None:
         return None
     return tuple(
         ChangeStatus(
             field=f"{found.part}.{found.subject}"[:LINE], before=found.old[:LINE], after=found.new[:LINE]
         )
-        for found in differences(old, new)[:CHANGES]
+        for found in differences(old.release, new.release)[:CHANGES]
     )
 
 
-def _release(snapshot: Snapshot, version: str, digest: str) -> Release | None:
-    """What the AgentVersion says, if it still is the one with that digest."""
-    view = snapshot.versions.get(version)
-    return view.release if view is not None and view.digest == digest else None
+def _diff(snapshot: Snapshot, intent: Intent) -> str:
+    return difference(snapshot, *_both(snapshot, intent)).long
+
+
+def _both(snapshot: Snapshot, intent: Intent) -> tuple[VersionView | None, VersionView | None]:
+    """The version that serves and the one that was taken out, as far as they still are those."""
+    stable = snapshot.status.stable
+    return (
+        snapshot.named(stable.version, stable.digest) if stable else None,
+        snapshot.named(intent.version, intent.digest),
+    )

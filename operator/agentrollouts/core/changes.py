@@ -1,6 +1,6 @@
 """What differs between two releases, as far as their AgentVersions tell: parameters by name, tools by name, the rest by digest. Pure.
 
-The texts themselves are in the artifact, which the operator doesn't read: `kubectl agentrollout diff` shows them line by line.
+The texts themselves are in the artifact; what they differ in, line by line, comes beside this (core/texts.py).
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from agentrollouts.core.counters import CALLS, COST, DURATIONS, TASKS
 from agentrollouts.core.decision import AwaitApproval, Decision, Promote, Rollback, Start, Withdraw
 from agentrollouts.core.evidence import Totals, Unavailable, sum_of
 from agentrollouts.core.gates import GateState, Lapsed, NoGate, Opened, Refused, Waiting, requesters
+from agentrollouts.core.pairs import is_being_read, on_its_way
 from agentrollouts.core.plan import Action, CreateGate, Emit, PatchGateStatus
 from agentrollouts.core.snapshot import Snapshot
 
@@ -34,9 +35,12 @@ def gate_name(agent: str, version: str, attempt: int) -> str:
 def gate_actions(
     snapshot: Snapshot, results: tuple[CheckResult, ...], gate: GateState, decision: Decision
 ) -> tuple[Action, ...]:
-    """Gate writes of this tick; they come after the route and the status."""
+    """Gate writes of this tick; they come after the route and the status.
+
+    A gate is written once and for all, so while the texts it shows are being read it isn't made.
+    """
     if isinstance(decision, AwaitApproval) and isinstance(gate, NoGate):
-        return (_create(snapshot, results, decision.share),)
+        return () if is_being_read(snapshot) else (_create(snapshot, results, decision.share),)
     if snapshot.gate is None:
         return ()
     status = _status(snapshot, gate, decision)
@@ -119,6 +123,7 @@ def _create(snapshot: Snapshot, results: tuple[CheckResult, ...], share: int) ->
             "expires_at": snapshot.now + snapshot.spec.approval.ttl,
             "rationale": "\n".join((lineage.rationale, *lineage.evidence))[:4096] if lineage else "",
             "changes": differing(snapshot),
+            "diff": on_its_way(snapshot).long,
             "evidence": cohorts(snapshot),
             "checks": tuple(
                 CheckEvidence(name=r.name, verdict=r.verdict.value, reason=r.reason[:4000])

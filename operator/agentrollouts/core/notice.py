@@ -1,6 +1,6 @@
 """One notice: everything a person gets to read about one happening, taken from the snapshot it was decided on. Pure.
 
-All of it is plain text of bounded length: a version's rationale or an approver's words may come from an agent. What a
+All of it is plain text of bounded length: a version's rationale, its prompt or an approver's words may come from an agent. What a
 destination takes for markup is each adapter's to defuse.
 """
 
@@ -21,6 +21,7 @@ from agentrollouts.core.changes import lines
 from agentrollouts.core.checks import CheckResult, Verdict
 from agentrollouts.core.decision import AwaitApproval, Decision, Hold, Pause
 from agentrollouts.core.evidence import Unavailable
+from agentrollouts.core.pairs import difference, is_being_read
 from agentrollouts.core.plain import plain
 from agentrollouts.core.snapshot import Snapshot, VersionView
 
@@ -57,7 +58,10 @@ def moved(snapshot: Snapshot, intent: Intent, results: tuple[CheckResult, ...]) 
 
 
 def entered(snapshot: Snapshot, decision: Decision, results: tuple[CheckResult, ...]) -> Notice | None:
-    """What a state tells that a rollout stays in until somebody does something; None in any other, or where nobody asked."""
+    """What a state tells that a rollout stays in until somebody does something; None in any other, or where nobody asked.
+
+    Where a gate waits for the texts it shows, so does its notice.
+    """
     state = _state(snapshot, decision)
     if state is None or not _asked(snapshot, state[0]):
         return None
@@ -122,7 +126,7 @@ def _state(snapshot: Snapshot, decision: Decision) -> tuple[Happening, str] | No
     """
     match decision:
         case AwaitApproval():
-            return "ApprovalNeeded", ""
+            return None if is_being_read(snapshot) else ("ApprovalNeeded", "")
         case Pause(reason="Paused"):
             return "Paused", ".Paused"
         case Pause(reason=reason):
@@ -192,6 +196,7 @@ def _surroundings(
         "changes": lines(old.release, new.release, CHANGES)
         if new and old and new.release and old.release
         else (),
+        "diff": difference(snapshot, old, new).short,
         "findings": _findings(snapshot, results),
         "rationale": plain(new.lineage.rationale, LINE) if new else "",
     }
@@ -199,8 +204,7 @@ def _surroundings(
 
 def _view(snapshot: Snapshot, version: object, digest: object) -> VersionView | None:
     """The version as it is, if it still is the one with that digest."""
-    view = snapshot.versions.get(str(version))
-    return view if view is not None and view.digest == digest else None
+    return snapshot.named(str(version), str(digest))
 
 
 def _changed(new: VersionView | None, old: VersionView | None) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.core.evidence import Evidence, Unavailable
 from agentrollouts.core.opinion import Answer
 from agentrollouts.core.proof_run import ProofRun
+from agentrollouts.core.texts import Pair, Shown
 from agentrollouts.core.verification import Statements
 
 
@@ -179,7 +180,14 @@ class Snapshot:
     """Notices that every notifier has got or has been given up for; ``status`` may have them pending still."""
     kept: frozenset[int] = frozenset()
     """Attempts whose evidence the ledger has, or has refused for good; ``status`` may have it pending still."""
+    texts: Mapping[Pair, Shown | None] = field(default_factory=dict)
+    """In what prompts and tools of two releases differ; None while that is being read for the first time."""
     surroundings: Surroundings = field(default_factory=Surroundings)
+
+    def named(self, version: str, digest: str) -> VersionView | None:
+        """The version as it is, if it still is the one with that digest."""
+        view = self.versions.get(version)
+        return view if view is not None and view.digest == digest else None
 
     @property
     def wanted(self) -> VersionView | None:

@@ -111,6 +111,10 @@ class KubeCluster:
         """Whether all the named validating admission policies are in force."""
         return await installed_policies(self._connection, names)
 
+    async def find(self, reference: Reference) -> Mapping[str, Any] | None:
+        """One object; None where it doesn't exist. Never used by ticks."""
+        return await self._connection.find(Request("GET", _path_of(reference)))
+
     async def list_objects(
         self, api_version: str, kind: str, *, namespace: str = "", selector: str = "", page: int = 500
     ) -> list[Mapping[str, Any]]:

@@ -50,6 +50,7 @@ def document(notice: Notice) -> dict[str, Any]:
         "share": {"before": facts.share_before / 100, "after": facts.share_after / 100},
         "changedParts": None if facts.changed is None else list(facts.changed),
         "changes": list(facts.changes),
+        "diff": facts.diff,
         "findings": [
             {"name": finding.name, "verdict": finding.verdict, "reason": finding.reason}
             for finding in facts.findings

@@ -14,7 +14,7 @@ from agentrollouts.api.scalars import short_digest
 from agentrollouts.release.artifact import Artifact
 from agentrollouts.release.digest import PARTS
 from agentrollouts.release.errors import IntegrityError, ReleaseError
-from agentrollouts.release.package import Package, package_of, read_manifest
+from agentrollouts.release.package import Package, artifact_of, package_of, read_manifest
 
 LARGEST = 1024 * 1024
 """Bytes of all keys and values: what the API server takes."""
@@ -22,8 +22,13 @@ MANIFEST = "manifest.json"
 CONFIG = "parts.json"
 
 
+def configmap_name(version: str, digest: str) -> str:
+    """What the ConfigMap of a release is called; ``version`` is the AgentVersion's name, such as support-2.1.0."""
+    return f"{version}-{short_digest(digest)}"
+
+
 def configmap_of(artifact: Artifact) -> dict[str, Any]:
-    """The manifest of the ConfigMap, named by agent, version and artifact digest.
+    """The manifest of the ConfigMap, named by :func:`configmap_name`.
 
     Raises ReleaseError where the documents don't fit into one ConfigMap.
     """
@@ -38,13 +43,15 @@ def configmap_of(artifact: Artifact) -> dict[str, Any]:
             f"expected at most {LARGEST} bytes, what a ConfigMap can hold; the release has {size}, most of them in {largest}:"
             " push it to a registry instead"
         )
-    short = short_digest(artifact.digest)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": f"{artifact.name}-{short}",
-            "labels": {f"{GROUP}/agent": artifact.agent, f"{GROUP}/artifact": short},
+            "name": configmap_name(artifact.name, artifact.digest),
+            "labels": {
+                f"{GROUP}/agent": artifact.agent,
+                f"{GROUP}/artifact": short_digest(artifact.digest),
+            },
             "annotations": {f"{GROUP}/artifact-digest": artifact.digest},
         },
         "immutable": True,
@@ -66,3 +73,11 @@ def package_in(configmap: Mapping[str, Any]) -> Package:
         contents[MANIFEST],
         {blob.digest: contents[key] for blob, key in zip(named, keys, strict=True)},
     )
+
+
+def artifact_in(configmap: Mapping[str, Any], digest: str) -> Artifact:
+    """The artifact in a ConfigMap, worked out again. Raises IntegrityError where it isn't the promised one."""
+    artifact = artifact_of(package_in(configmap))
+    if artifact.digest != digest:
+        raise IntegrityError(f"expected {digest}, what the AgentVersion says; it holds {artifact.digest}")
+    return artifact

@@ -5,18 +5,15 @@ What gives an agent more power comes first: a new tool, a permission, a tool tha
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agentrollouts.core.text_diff import lines_of, unified
 from agentrollouts.release.artifact import Artifact
 from agentrollouts.release.canonical import canonical
 from agentrollouts.release.documents import Document, Tool
-
-CONTEXT = 3
-"""Unchanged lines around a changed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,15 @@ def diff(old: Artifact, new: Artifact) -> tuple[Change, ...]:
     return tuple(sorted(found, key=lambda change: not change.grants))
 
 
+def lines_to_compare(old: Artifact, new: Artifact) -> int:
+    """How many lines the prompts and tools that differ have, both sides together: what a difference costs."""
+    before, after = (
+        [*each.prompts.files.items(), *((tool.name, _layout(tool)) for tool in each.tools.tools)]
+        for each in (old, new)
+    )
+    return sum(text.count("\n") + 1 for _, text in {*before} ^ {*after})
+
+
 def _plain(document: Document) -> dict[str, Any]:
     return document.model_dump(by_alias=True, mode="json")
 
@@ -76,30 +82,8 @@ def _texts(part: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterato
 def _length(text: str | None) -> str | None:
     if text is None:
         return None
-    count = len(_lines(text))
+    count = len(lines_of(text))
     return "1 line" if count == 1 else f"{count} lines"
-
-
-def unified(old: str, new: str) -> tuple[str, ...]:
-    """A unified diff of two texts.
-
-    NB: lines end at LF only. ``str.splitlines`` also ends them at characters such as U+2028, and the ends would be lost.
-    """
-    found = difflib.unified_diff(_lines(old), _lines(new), n=CONTEXT, lineterm="")
-    shown: list[str] = []
-    for line in list(found)[2:]:
-        if line.startswith("@@"):
-            shown.append(line)
-            continue
-        shown.append(line.removesuffix("\n"))
-        if not line.endswith("\n"):
-            shown.append("\\ No newline at end of file")
-    return tuple(shown)
-
-
-def _lines(text: str) -> list[str]:
-    *whole, rest = text.split("\n")
-    return [*(f"{line}\n" for line in whole), *([rest] if rest else [])]
 
 
 def _tools(old: Artifact, new: Artifact) -> Iterator[Change]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from agentrollouts.core.text_diff import bounded, visible
 from agentrollouts.release.artifact import Artifact
 from agentrollouts.release.diff import Change
 
@@ -15,28 +15,17 @@ def report(old: Artifact, new: Artifact, changes: Sequence[Change], *, most: int
 
     Whole lines are left out from the end: first the texts, then the list of changes, of which those that grant more come first.
     """
-    lines = [f"{old.agent} {old.version} {old.digest}", f"{new.agent} {new.version} {new.digest}"]
-    if not changes:
-        lines.append("no part differs")
-    lines.extend(_headline(change) for change in changes)
-    for change in changes:
-        lines.extend(_body(change))
-    text = "".join(f"{line}\n" for line in lines)
+    heading = "".join(f"{each.agent} {each.version} {each.digest}\n" for each in (old, new))
+    text = heading + (listed(changes) or "no part differs\n")
     return text if most is None else bounded(text, most)
 
 
-def bounded(text: str, most: int) -> str:
-    """At most ``most`` bytes of UTF-8, whole lines only, with a last line that says what was left out."""
-    content = text.encode()
-    if len(content) <= most:
-        return text
-    lines = content.splitlines(keepends=True)
-    kept, size = 0, 0
-    while size + len(lines[kept]) + len(_omission(lines[kept + 1 :])) <= most:
-        size += len(lines[kept])
-        kept += 1
-    shown = b"".join(lines[:kept]) + _omission(lines[kept:])
-    return shown[:most].decode(errors="ignore")
+def listed(changes: Sequence[Change]) -> str:
+    """The changes as text, a line each, and after them their texts; empty where there are none."""
+    lines = [_headline(change) for change in changes]
+    for change in changes:
+        lines.extend(_body(change))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def document(old: Artifact, new: Artifact, changes: Sequence[Change]) -> dict[str, Any]:
@@ -56,26 +45,6 @@ def document(old: Artifact, new: Artifact, changes: Sequence[Change]) -> dict[st
             for change in changes
         ],
     }
-
-
-def visible(text: str) -> str:
-    r"""Text that can't act on a terminal or hide anything: control and format characters as ``\u{…}``, CR as ``\r``.
-
-    A prompt may come from an agent, and an escape sequence or a bidirectional override would show its reviewer something else.
-    """
-    return "".join(_visible(character) for character in text)
-
-
-def _visible(character: str) -> str:
-    if character == "\r":
-        return "\\r"
-    if character != "\t" and unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}:
-        return f"\\u{{{ord(character):x}}}"
-    return character
-
-
-def _omission(lines: Sequence[bytes]) -> bytes:
-    return f"… {len(lines)} more lines ({sum(map(len, lines))} bytes) left out\n".encode()
 
 
 def _named(artifact: Artifact) -> dict[str, Any]:

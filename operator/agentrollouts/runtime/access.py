@@ -9,7 +9,10 @@ from agentrollouts.ports import Cluster, Reference
 
 
 class Access(Cluster, Protocol):
-    """The cluster, with reads for start-up and housekeeping. Ticks never read."""
+    """The cluster, with reads for start-up, housekeeping and what goes on beside the ticks. Ticks never read."""
+
+    async def find(self, reference: Reference) -> Mapping[str, Any] | None:
+        """One object; None where it doesn't exist. Raises TransientError or TerminalError."""
 
     async def list_objects(
         self, api_version: str, kind: str, *, namespace: str = "", selector: str = ""

@@ -142,6 +142,7 @@ class Work:
         await self.operator.courier.close()
         await self.operator.archivist.close()
         await self.operator.progress.close()
+        await self.operator.reader.close()
         self.operator.telemetry.leader.set(0)
         if self.lease is not None:
             await self.lease.release()

@@ -17,6 +17,7 @@ from agentrollouts.core.checks import CheckResult
 from agentrollouts.core.decide import decide
 from agentrollouts.core.decision import Decision, needs_no_metric
 from agentrollouts.core.gates import gate_state
+from agentrollouts.core.pairs import pairs
 from agentrollouts.core.plan import Plan
 from agentrollouts.core.planner import make_plan, settled
 from agentrollouts.core.snapshot import Snapshot
@@ -30,6 +31,7 @@ from agentrollouts.runtime.monitoring import Monitor
 from agentrollouts.runtime.observe import VersionViews, World, listening, rollout_snapshot, version_case
 from agentrollouts.runtime.portbook import NoPortError
 from agentrollouts.runtime.progress import ProgressBook
+from agentrollouts.runtime.reader import Reader
 from agentrollouts.runtime.scheduler import CONFLICTS, Again, Conflict, Failed, Outcome
 from agentrollouts.runtime.store import Store
 from agentrollouts.runtime.telemetry import Telemetry
@@ -68,6 +70,7 @@ class Ticker:
     courier: Courier
     archivist: Archivist
     progress: ProgressBook
+    reader: Reader
     telemetry: Telemetry
     clock: Clock
     lease: Epoch
@@ -135,6 +138,7 @@ class Ticker:
             self.courier.forget(key)
             self.archivist.forget(key)
             self.progress.forget(key)
+            self.reader.forget(key)
             await self.writer.remove(place)
             return None
         now = self.clock.now()
@@ -151,6 +155,7 @@ class Ticker:
                 delivered=self.courier.delivered(key),
                 kept=self.archivist.kept(key),
                 jobs=self.progress.told(key, seen.jobs),
+                texts=self.reader.told(key, pairs(seen)),
             )
         )
         results: tuple[CheckResult, ...] = ()

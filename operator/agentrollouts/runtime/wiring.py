@@ -27,6 +27,7 @@ from agentrollouts.runtime.loading import Loading
 from agentrollouts.runtime.monitoring import Monitor
 from agentrollouts.runtime.observe import World
 from agentrollouts.runtime.progress import ProgressBook
+from agentrollouts.runtime.reader import Reader
 from agentrollouts.runtime.scheduler import Scheduler, Timing
 from agentrollouts.runtime.services import RouteServices
 from agentrollouts.runtime.settings import Settings
@@ -88,6 +89,7 @@ class Operator:
         if evidence_store is None and ledger.url:
             evidence_store = LedgerBundles(ledger.url, ledger.token_file)
         self.archivist = Archivist(evidence_store, cluster, self.telemetry, self._wake, timing)
+        self.reader = Reader(cluster, self._wake, timing)
         self.progress = ProgressBook(progress or PodProgress(), self._wake, timing)
         services = RouteServices(cluster, self.store, settings.router, timing.monotonic)
         self.ticker = Ticker(
@@ -106,6 +108,7 @@ class Operator:
             courier=self.courier,
             archivist=self.archivist,
             progress=self.progress,
+            reader=self.reader,
             telemetry=self.telemetry,
             clock=clock,
             lease=lease,

@@ -267,6 +267,7 @@ BASES: Mapping[str, Object] = {
             "expiresAt": "2026-12-01T10:00:00.000000Z",
             "evidence": [{"cohort": "candidate", "version": "1.2.0", "tasks": 120, "successRate": "97.4%"}],
             "checks": [{"name": "success", "verdict": "PASS"}],
+            "diff": "prompts: prompts/system.md\n@@ -1 +1 @@\n-Be brief.\n+Be kind.\n",
         },
     ),
     "route": _object(

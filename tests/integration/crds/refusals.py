@@ -679,6 +679,7 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     ("version", {"spec.replicas": 1001}, "should be less than or equal to 1000"),
     ("version", {"spec.lineage.author": "Robot"}, 'supported values: "Person", "Agent"'),
     ("version", {"spec.lineage.rationale": "x" * 4097}, "may not be more than 4096"),
+    ("gate", {"spec.diff": "x" * 8193}, "may not be more than 8192"),
     ("version", {"spec.lineage.costUsd": 0.09}, "must be of type"),
     ("version", {"spec.lineage.evidence": ["x"] * 17}, "must have at most 16 items"),
     ("version", {"spec.template.spec": REMOVED}, "spec.template.spec: Required value"),

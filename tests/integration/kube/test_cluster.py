@@ -267,6 +267,26 @@ async def test_a_list_is_complete_over_its_pages(cluster: KubeCluster, admin: Ap
     assert [item["metadata"]["name"] for item in found] == [f"agent-{number}" for number in range(7)]
 
 
+@pytest.mark.asyncio
+async def test_an_object_is_found_by_its_name_or_isnt_there(
+    cluster: KubeCluster, admin: Api, namespace: str
+) -> None:
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "support-2.0.0-b1c2d3e4f5a6", "namespace": namespace},
+        "immutable": True,
+        "data": {"prompts.json": "{}"},
+    }
+    assert await cluster.find(reference(body)) is None
+    admin.create(body)
+    found = await cluster.find(reference(body))
+    assert found is not None
+    assert found["data"] == {"prompts.json": "{}"}
+    nowhere = Reference("v1", "ConfigMap", f"{namespace}-none", "support-2.0.0-b1c2d3e4f5a6")
+    assert await cluster.find(nowhere) is None
+
+
 def policy(name: str) -> Object:
     rules = [
         {"apiGroups": ["x.example"], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["xs"]}

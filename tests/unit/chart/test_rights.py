@@ -22,7 +22,7 @@ AGENTS = {
         "apps/deployments": "create list patch watch",
         "/services": "create list patch watch",
         "/pods": "list watch",
-        "/configmaps": "list watch",
+        "/configmaps": "get list watch",
         "batch/jobs": "create delete list watch",
         "events.k8s.io/events": "create",
     },

@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 
 from agentrollouts.api.rollout_status import RolloutStatus
 from agentrollouts.cli import words
+from agentrollouts.cli.gate_texts import MORE
 from agentrollouts.cli.listing import history_table, rollouts_table
 from agentrollouts.cli.overview import overview
 from agentrollouts.cli.show import summary
@@ -38,6 +39,29 @@ def test_a_waiting_rollout_shows_shares_checks_and_the_way_to_answer() -> None:
     assert "approved by bob 5m ago: looks fine" in text
     assert "candidate 2.0.0 340 97.4% – – –" in text
     assert "agentrollout approve support" in text
+
+
+def with_gate(**spec: Any) -> str:
+    """What one sees of a gate with these fields."""
+    return seen(overview(scene(WAITING, gate={**GATE, "spec": {**GATE["spec"], **spec}})))
+
+
+def test_a_gate_shows_in_what_texts_differ_line_by_line() -> None:
+    diff = "prompts: prompts/system.md\n@@ -1 +1 @@\n-Be brief.\n+Be [bold]kind[/bold].\n"
+    text = with_gate(diff=diff)
+    assert "\n @@ -1 +1 @@\n -Be brief.\n +Be [bold]kind[/bold].\n" in text
+    assert text.index("-Be brief.") < text.index("agentrollout approve support")
+    gate = {**GATE, "spec": {**GATE["spec"], "diff": diff}}
+    painted_anew = seen(overview(scene(WAITING, gate=gate), texts=False))
+    assert "-Be brief." not in painted_anew
+    assert MORE in painted_anew
+
+
+def test_what_others_wrote_into_a_gate_does_nothing_to_the_terminal() -> None:
+    evil = "+\x1b[2J\u202e\x9b1m"
+    text = with_gate(diff=f"{evil}\n", rationale=f"better\n{evil}")
+    assert text.count("+\\u{1b}[2J\\u{202e}\\u{9b}1m") == 2
+    assert not {"\x1b", "\u202e", "\x9b"} & {*text}
 
 
 def proof(name: str, verdict: str, message: str = "") -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentrollouts.api.notify import FindingStatus, Happening, NoticeStatus
-from agentrollouts.notifiers.slack import BREAK, defused, payload
+from agentrollouts.notifiers.slack import BREAK, MOST, code, defused, payload
 from agentrollouts.ports import Notice
 from tests.fakes.stage import START
 
@@ -123,3 +123,65 @@ def test_nothing_is_too_long_for_slack() -> None:
     message = payload(notice(message="&" * 1_024, rationale="<" * 256, findings=[finding] * 8))
     assert len(message["blocks"]) <= 50
     assert all(len(text) <= 3_000 for text in texts(message))
+
+
+EVIL_DIFF = f"-Be brief.\n+```\n+*bold* `x` ``` {EVIL}\n+&lt;!channel&gt;\n"
+
+
+def block(message: dict[str, Any]) -> str:
+    """The one block of code there is."""
+    (found,) = [text for text in texts(message["blocks"]) if "```" in text]
+    return found
+
+
+def test_what_differs_line_by_line_is_a_block_of_code() -> None:
+    assert block(payload(notice(diff="-Be brief.\n+Be kind.\n"))) == "```\n-Be brief.\n+Be kind.\n```"
+    assert "```" not in shown(payload(notice()))
+
+
+def test_no_line_of_a_prompt_ends_the_block_or_acts_in_it() -> None:
+    text = block(payload(notice(diff=EVIL_DIFF)))
+    assert text.count("```") == 2
+    assert text.startswith("```\n")
+    assert text.endswith("\n```")
+    assert dangerous(text) == []
+    read = html.unescape(text).replace(BREAK, "")
+    assert read == f"```\n{EVIL_DIFF}```", "and every character is still there to be read"
+
+
+def test_a_block_says_where_it_has_no_room_for_more() -> None:
+    text = block(payload(notice(diff="".join(f"+{'x' * 99}\n" for _ in range(40)))))
+    *kept, cut, rest, fence = text.split("\n")
+    assert (len(kept), rest, fence) == (29, "… the rest has no room here", "```")
+    assert cut.startswith("+xxx")
+    assert cut.endswith("…")
+
+
+def test_a_line_that_has_no_room_is_shown_as_far_as_it_goes() -> None:
+    _, line, rest, _ = code("+" + "<" * 5_000).split("\n")
+    assert line.startswith("+&lt;&lt;")
+    assert line.endswith("&lt;…")
+    assert rest == "… the rest has no room here"
+
+
+def test_a_block_is_never_too_long_wherever_its_lines_end() -> None:
+    for first in range(90):
+        for second in range(0, 90, 7):
+            assert len(code(f"{'x' * first}\n{'y' * second}\n{'z' * 90}", 90)) <= 90
+
+
+@given(st.text(alphabet=st.sampled_from('<>&@/:w.W!|`" a\u200b\n'), max_size=120), st.integers(60, 200))
+def test_no_block_is_too_long_or_ends_early(text: str, most: int) -> None:
+    made = code(text, most)
+    assert len(made) <= most
+    assert made.count("```") == 2
+    assert dangerous(made) == []
+    whole = html.unescape(made).replace(BREAK, "") == f"```\n{text.removesuffix(chr(10))}\n```".replace(
+        BREAK, ""
+    )
+    assert whole or made.endswith("… the rest has no room here\n```")
+
+
+def test_the_largest_difference_fits() -> None:
+    text = block(payload(notice(diff=("`&<" * 20 + "\n") * 67)))
+    assert MOST - 600 < len(text) <= MOST

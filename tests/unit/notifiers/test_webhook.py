@@ -21,7 +21,7 @@ HERE = httpx.URL("http://hooks.example/")
 
 
 def test_the_document() -> None:
-    assert document(notice()) == {
+    assert document(notice(diff='-Be brief.\n+Be "kind".\n')) == {
         "apiVersion": "agentrollouts.io/v1alpha1",
         "kind": "Notice",
         "id": "u-1.3.RolledBack",
@@ -39,6 +39,7 @@ def test_the_document() -> None:
         "share": {"before": 5.0, "after": 0.0},
         "changedParts": ["model", "prompts"],
         "changes": ["! tools: refund: new"],
+        "diff": '-Be brief.\n+Be "kind".\n',
         "findings": [],
         "rationale": "",
         "commands": [

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from agentrollouts.release.artifact import Artifact
-from agentrollouts.release.diff import Change, diff, unified
-from agentrollouts.release.diff_report import bounded, document, report, visible
+from agentrollouts.release.diff import Change, diff
+from agentrollouts.release.diff_report import document, report
 from agentrollouts.release.source import read_source
 from tests.releases import directory, release, tool
 
@@ -126,21 +126,6 @@ def test_data_differs_by_file(make: Any) -> None:
     assert [change.subject for change in changes] == ["digest", "files.data/faq.json", "files.data/more.json"]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ("a", "a", ()),
-        ("a\n", "a\r\n", ("@@ -1 +1 @@", "-a", "+a\r")),
-        ("a\n", "a", ("@@ -1 +1 @@", "-a", "+a", "\\ No newline at end of file")),
-        ("", "\n", ("@@ -0,0 +1 @@", "+")),
-        ("a\u2028b\n", "a\u2028c\n", ("@@ -1 +1 @@", "-a\u2028b", "+a\u2028c")),
-        ("-- x\n", "", ("@@ -1 +0,0 @@", "--- x")),
-    ],
-)
-def test_every_byte_of_a_line_counts(old: str, new: str, expected: tuple[str, ...]) -> None:
-    assert unified(old, new) == expected
-
-
 def test_the_report_lists_all_changes_before_any_text(make: Any) -> None:
     new = make(version="2.2.0", tools=[tool(), REFUND], files={"prompts/system.md": "You\x1b[2K are.\r\n"})
     old = make()
@@ -170,23 +155,6 @@ def test_a_bounded_report_says_what_it_left_out(make: Any) -> None:
         left = whole.removeprefix("".join(kept))
         assert last == f"… {left.count(chr(10))} more lines ({len(left.encode())} bytes) left out\n"
     assert report(old, new, diff(old, new), most=len(whole.encode())) == whole
-
-
-def test_a_bound_is_kept_even_where_no_line_fits() -> None:
-    assert len(bounded("x" * 100, 10).encode()) <= 10
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a\tb €😀", "a\tb €😀"),
-        ("\x00\x1b\x7f\x9b", "\\u{0}\\u{1b}\\u{7f}\\u{9b}"),
-        ("\u202e\u2066\u200b\ufeff\U000e0041", "\\u{202e}\\u{2066}\\u{200b}\\u{feff}\\u{e0041}"),
-        ("\u2028\u2029\r\n", "\\u{2028}\\u{2029}\\r\\u{a}"),
-    ],
-)
-def test_nothing_hides_or_acts_on_a_terminal(text: str, expected: str) -> None:
-    assert visible(text) == expected
 
 
 def test_the_document_has_both_artifacts_and_every_change(make: Any) -> None:
