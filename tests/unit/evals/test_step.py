@@ -20,6 +20,7 @@ from agentrollouts.__main__ import main
 from agentrollouts.api.before_traffic import MESSAGE_BYTES, ProofSummary
 from agentrollouts.core.proof_summary import body_of
 from agentrollouts.evals import step
+from agentrollouts.proving import STOPPED
 
 DIGEST, OLD = "sha256:" + "b" * 64, "sha256:" + "a" * 64
 DATASET = "evaluators: [EqualsExpected]\ncases:\n" + "".join(
@@ -207,5 +208,5 @@ def test_a_job_whose_time_is_up_says_so_before_it_goes(folder: Path, serve: Serv
         go_on.set()
         running.kill()
         running.wait()
-    assert (running.returncode, said(folder).verdict) == (2, "INVALID")
+    assert (running.returncode, said(folder).verdict) == (STOPPED, "INVALID")
     assert "told to stop" in said(folder).message
