@@ -13,7 +13,7 @@ from agentrollouts.proving import proved
 from agentrollouts.runtime import logs
 from agentrollouts.runtime.settings import add_arguments, from_arguments
 
-_STEPS: Mapping[str, str] = {"eval": "agentrollouts.evals.step", "replay": "agentrollouts.replay.step"}
+_STEPS: Mapping[str, str] = {"eval": "agentrollouts.evals.step", "replay": "agentrollouts.replaying"}
 """What does each kind; imported by name, for an image has what its own kind needs."""
 
 
