@@ -15,7 +15,7 @@ from agentrollouts.release.errors import ReleaseError
 from agentrollouts.runtime import logs
 from agentrollouts.runtime.settings import add_arguments, from_arguments
 
-_STEPS: Mapping[str, str] = {"eval": "agentrollouts.evals.step", "replay": "agentrollouts.replay.step"}
+_STEPS: Mapping[str, str] = {"eval": "agentrollouts.evals.step", "replay": "agentrollouts.replaying"}
 """What does each kind; imported by name, for an image has what its own kind needs."""
 
 

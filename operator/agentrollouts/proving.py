@@ -21,6 +21,8 @@ from agentrollouts.core.proof_summary import body_of, clipped
 TERMINATION_LOG = "/dev/termination-log"
 STATUS: Mapping[str, int] = {"PASS": 0, "FAIL": 1, "INVALID": 2}
 """Verdict to exit status, as ``eval gate`` has them."""
+STOPPED = 128 + signal.SIGTERM
+"""Exit status where it was told to stop: no verdict, so a Job whose pod is evicted or deleted makes another one."""
 
 Found = TypeVar("Found")
 Stated = Callable[[Mapping[str, Any]], bytes]
@@ -63,7 +65,7 @@ def proved(
     *,
     unusable: tuple[type[Exception], ...],
 ) -> int:
-    """Prove it and say so; the exit status of :data:`STATUS`. Whatever goes wrong is a verdict, INVALID.
+    """Prove it and say so; the exit status of :data:`STATUS`, or :data:`STOPPED`. Whatever goes wrong is a verdict, INVALID.
 
     ``unusable``: what is raised for input that can't be used.
     """
@@ -74,7 +76,8 @@ def proved(
     except unusable as error:
         summary = _invalid(str(error))
     except (asyncio.CancelledError, KeyboardInterrupt):
-        summary = _invalid("it was told to stop before it was done")
+        _write(options.summary, _invalid("it was told to stop before it was done"))
+        return STOPPED
     except Exception as error:
         _write(options.summary, _invalid(f"{type(error).__name__}: {error}"))
         raise
@@ -86,7 +89,7 @@ def proved(
 async def _until_told(work: Awaitable[Found]) -> Found:
     this = asyncio.current_task()
     assert this is not None
-    # SIGTERM comes at the Job's deadline.
+    # SIGTERM comes at the Job's deadline, and when its pod has to go.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     return await work
 

@@ -14,13 +14,14 @@ import pytest
 from rich.console import Console
 
 from hack.demo import install, manifests
-from hack.demo.kubectl import Kubectl
+from hack.demo.kubectl import Kubectl, KubectlError
 from hack.learn.ledger import forwarded, token
 from tests.e2e.conftest import MakeSpace, program
-from tests.e2e.space import poll
+from tests.e2e.space import Space, poll
 
 WORSE, BETTER = "2.1.0", "2.0.0"
 TOKEN = "agent-rollouts-ledger"
+CLAIM = "replays"
 Command = Callable[..., str]
 REPLAY: dict[str, Any] = {
     "name": "replayed",
@@ -138,3 +139,98 @@ def test_recorded_tasks_are_done_again_before_a_candidate_meets_a_user(
     users = space.leave()
     assert not [row for row in users.rows() if row.routed_version == WORSE], "not one request"
     assert not any(space.shares(WORSE)), "not one basis point"
+
+
+def _claimed(space: Space) -> tuple[dict[str, Any], ...]:
+    """A claim and its volume, a folder of the node's: the cluster makes none by itself."""
+    name = space.kubectl.namespace
+    size = {"storage": "1Gi"}
+    shared = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
+    return (
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": name},
+            "spec": {
+                **shared,
+                "capacity": size,
+                "persistentVolumeReclaimPolicy": "Retain",
+                "claimRef": {"namespace": space.kubectl.namespace, "name": CLAIM},
+                "hostPath": {"path": f"/var/tmp/{name}", "type": "DirectoryOrCreate"},
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": CLAIM},
+            "spec": {**shared, "volumeName": name, "resources": {"requests": size}},
+        },
+    )
+
+
+def _on_the_claim(space: Space, name: str, command: str) -> str:
+    """What a pod of root's prints that has the claim: fsGroup doesn't change a hostPath."""
+    container = {
+        "name": "node",
+        "image": "agent-rollouts/load:dev",
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sh", "-c", command],
+        "securityContext": {"runAsUser": 0},
+        "volumeMounts": [{"name": "claim", "mountPath": "/claim"}],
+    }
+    volume = {"name": "claim", "persistentVolumeClaim": {"claimName": CLAIM}}
+    spec = {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}
+    space.kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
+    done = "--for=jsonpath={.status.phase}=Succeeded"
+    space.kubectl.run("wait", f"pod/{name}", done, "--timeout=120s", timeout=130)
+    return space.kubectl.run("logs", name)
+
+
+def _answers(space: Space, pod: str) -> list[str]:
+    """How far a replay's pod had come, line by line; none as long as it has no log."""
+    try:
+        log = space.kubectl.run("logs", pod)
+    except KubectlError:
+        return []
+    return [line for line in log.splitlines() if line.endswith(" answers")]
+
+
+def test_a_replay_whose_pod_is_lost_goes_on_in_the_next_one(
+    make_space: MakeSpace, ledger: Kubectl, tmp_path: Path
+) -> None:
+    space = make_space("e2e-replay-lost")
+    space.kubectl.apply(_secret(ledger), *_claimed(space))
+    _on_the_claim(space, "opens", "rm -rf /claim/* && chmod 0777 /claim")
+    slowly = {**REPLAY["replay"], "concurrency": 1, "journal": {"claim": CLAIM}}
+    space.first(beforeTraffic=[{**REPLAY, "replay": slowly}])
+    space.users(rate=30)
+    reader = tmp_path / "reader"
+    reader.write_text(token(ledger, "reader"))
+    with forwarded(ledger) as url:
+        agentrollout = _command(ledger, space.kubectl.namespace, url, reader)
+        poll(lambda: _kept(agentrollout), lambda n: n >= 150, name="enough tasks", seconds=120)
+    space.propose(BETTER)
+    (proof,) = space.until("the replay", lambda s: (s.get("candidate") or {}).get("proofs"), seconds=60)[
+        "candidate"
+    ]["proofs"]
+    of_the_job = f"batch.kubernetes.io/job-name={proof['job']}"
+
+    def pods() -> list[str]:
+        return [pod["metadata"]["name"] for pod in space.kubectl.list("pods", of_the_job)]
+
+    (lost,) = poll(pods, bool, name="the replaying pod", seconds=60)
+    poll(lambda: _answers(space, lost), lambda lines: len(lines) > 1, name="an answer", seconds=180)
+    space.kubectl.run("delete", "pod", lost, "--grace-period=0", "--force")
+    (after,) = poll(lambda: [name for name in pods() if name != lost], bool, name="the next pod", seconds=120)
+    first = poll(lambda: _answers(space, after), bool, name="where it goes on", seconds=120)[0]
+    print(f"{after} went on from {first}")
+    assert int(first.partition(" ")[0]) > 0
+
+    status = space.until("a share", lambda s: (s.get("candidate") or {}).get("share"), seconds=240)
+    (proof,) = status["candidate"]["proofs"]
+    assert (proof["kind"], proof["verdict"], proof["cases"]) == ("replay", "PASS", 120)
+    assert _on_the_claim(space, "looks", "ls /claim") == "", (
+        "what users asked stays no longer than it is of use"
+    )
+    space.leave()
+    space.kubectl.run("delete", "persistentvolume", space.kubectl.namespace, "--wait=false")

@@ -4,62 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from agentrollouts.api.before_traffic import MESSAGE_BYTES, ProofSpec, ProofSummary
-from agentrollouts.core.manifests import Named
-from agentrollouts.core.proof_subject import Subject
-from agentrollouts.core.replay_job import replay_arguments
-from tests.replay.lanes import AgentProcess, Start, document, written
-from tests.unit.core.replayed import entry, with_template
-
-DEADLINE_SECONDS = 300.0
-OLD, NEW = with_template("1.0.0", "a"), with_template("2.0.0", "b")
-
-
-class Step:
-    """`python -m agentrollouts replay` with the words of the Job, nothing changed but where things are."""
-
-    def __init__(
-        self, folder: Path, port: int, lanes: tuple[AgentProcess, AgentProcess], **fields: Any
-    ) -> None:
-        spec = ProofSpec.model_validate(entry(**{"tools": "None", "tasks": 40, **fields})).replay
-        assert spec is not None
-        subject = Subject(Named("shop", "support", "u-1"), "support", NEW, NEW.digest, 1, OLD)
-        words = replay_arguments(
-            "support-replayed-0123456789", spec, subject, seconds=int(2 * DEADLINE_SECONDS)
-        )
-        here = {
-            "--from": str(folder / "tasks.jsonl"), "--candidate": lanes[0].url, "--incumbent": lanes[1].url,
-            "--listen": f"127.0.0.1:{port}", "--journal": str(folder / "journal"), "--summary": str(folder / "said"),
-        }  # fmt: skip
-        given = dict(word.split("=", 1) for word in words)
-        assert set(here) - set(given) == {"--summary"}
-        self._folder = folder
-        self._command = [
-            sys.executable,
-            "-m",
-            "agentrollouts",
-            "replay",
-            *map("=".join, (given | here).items()),
-        ]
-
-    def start(self) -> subprocess.Popen[bytes]:
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        return subprocess.Popen(self._command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def ended(self, process: subprocess.Popen[bytes]) -> tuple[int, ProofSummary, bytes]:
-        out, err = process.communicate(timeout=DEADLINE_SECONDS)
-        body = (self._folder / "said").read_bytes() if (self._folder / "said").exists() else b""
-        assert 0 < len(body) <= MESSAGE_BYTES, err.decode()
-        return process.returncode, ProofSummary.model_validate_json(body), out
-
-    def run(self) -> tuple[int, ProofSummary, bytes]:
-        return self.ended(self.start())
+from agentrollouts.proving import STOPPED
+from tests.replay.lanes import Start, document, written
+from tests.replay.step import NEW, Step
 
 
 def recorded(folder: Path, count: int = 40, **fields: Any) -> None:
@@ -153,4 +103,7 @@ def test_a_deadline_is_said(tmp_path: Path, port: int, start: Start) -> None:
     assert process.stderr.readline().startswith(b"0 of 80"), "it has begun to ask"
     process.terminate()
     status, said, _ = step.ended(process)
-    assert (status, said.verdict, said.message) == (2, "INVALID", "it was told to stop before it was done")
+    assert (status, said.verdict) == (STOPPED, "INVALID"), (
+        "no verdict: an evicted pod's Job makes another one"
+    )
+    assert said.message == "it was told to stop before it was done"

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from agentrollouts.api.advisor import Url
 from agentrollouts.api.base import Rule, SpecModel, refusal, rules
 from agentrollouts.api.proof_parts import ConfigKey, HttpPath, ObjectName, Resources
 from agentrollouts.api.scalars import Duration, Percent
@@ -60,8 +61,41 @@ class RecordsSpec(SpecModel):
     key: ConfigKey | None = Field(default=None, description="The key whose value is the tasks.")
 
 
+class EmbeddingSpec(SpecModel):
+    """Whose embeddings answers are compared by. The Job sends the texts of answers there; the operator asks nobody."""
+
+    url: Annotated[Url, Field(min_length=1)] = Field(
+        description="An endpoint that speaks OpenAI's embeddings, up to and including /v1. The texts of answers leave for it."
+    )
+    model: Annotated[str, Field(min_length=1, max_length=128)] = Field(
+        description="The model's name, as the endpoint knows it."
+    )
+    secret: ObjectName | None = Field(
+        default=None,
+        description="The Secret with the endpoint's key, in the Rollout's namespace; without one no key is sent.",
+    )
+    key: ConfigKey = Field(default="key", description="The Secret's entry.")
+
+
+class JournalSpec(SpecModel):
+    """Where the replay keeps what is finished, so that its next pod goes on when one is lost."""
+
+    claim: ObjectName = Field(
+        description="A PersistentVolumeClaim that is there already, in the Rollout's namespace. Several replays may share it."
+    )
+
+
 class ReplaySpec(SpecModel):
     """Recorded tasks that both versions do again, their tools answered from the record, and how many decisions may change."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            Rule(
+                "(has(self.compare) && self.compare == 'Embedding') == has(self.embedding)",
+                "give embedding with compare: Embedding, and only then",
+            )
+        )
+    )
 
     source: RecordsSpec = Field(alias="from", description="Where the recorded tasks come from.")
     outcome: Literal["Any", "Success"] = Field(
@@ -83,13 +117,16 @@ class ReplaySpec(SpecModel):
         validate_default=True,
         description="The most that the stable version may change itself; beyond that nothing can be told.",
     )
-    compare: Literal["Exact", "Structured", "Text"] = Field(
+    compare: Literal["Exact", "Structured", "Text", "Embedding"] = Field(
         default="Exact",
-        description="By what two answers are compared: values, JSON, or texts that are alike.",
+        description="By what two answers are compared: values, JSON, or texts that are alike, by their letters or by"
+        " their meaning.",
     )
-    threshold: Percent = Field(
-        default="85%", validate_default=True, description="Text: from which similarity on."
+    threshold: Percent | None = Field(
+        default=None,
+        description="Text, Embedding: from which similarity on; 85% and 90% where absent.",
     )
+    embedding: EmbeddingSpec | None = Field(default=None, description="Embedding: by whose.")
     answer: JsonPath = Field(
         default="", description="What of an answer is compared, such as label; all of it where absent."
     )
@@ -102,6 +139,10 @@ class ReplaySpec(SpecModel):
     )
     input: JsonPath = Field(
         default="input", description="The field of the body for an input that is no object."
+    )
+    journal: JournalSpec | None = Field(
+        default=None,
+        description="Where it keeps what is finished; where absent, the pod does, and a pod that is lost begins anew.",
     )
     path: HttpPath = Field(default="/", description="Where the agent takes a task by POST.")
     concurrency: Annotated[int, Field(ge=1, le=64)] = Field(default=4, description="Answers awaited at once.")

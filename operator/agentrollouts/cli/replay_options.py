@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -12,7 +11,6 @@ from typing import Annotated
 import typer
 
 from agentrollouts.replay import words
-from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.pace import at_tenths
 from agentrollouts.replay.report import Report
 
@@ -49,13 +47,6 @@ Listen = Annotated[
         help="Where the agents' AGENT_REPLAY_URL leads: the recorded results.",
     ),
 ]
-
-
-def url(text: str, option: str) -> str:
-    """An address that can be asked. Raises ReplayError."""
-    if not re.match(r"https?://[^/\s]+", text):
-        raise ReplayError(f"{option}: expected a URL such as http://127.0.0.1:8080/v1/tasks; got {text!r}")
-    return text
 
 
 def progress(what: str = "answers") -> Callable[[int, int], None]:

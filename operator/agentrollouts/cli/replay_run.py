@@ -17,7 +17,6 @@ from agentrollouts.cli.replay_embedding import (
     EmbeddingKeyFile,
     EmbeddingModel,
     EmbeddingUrl,
-    embedding_of,
 )
 from agentrollouts.cli.replay_options import (
     INVALID,
@@ -29,18 +28,18 @@ from agentrollouts.cli.replay_options import (
     Source,
     progress,
     tell,
-    url,
 )
+from agentrollouts.embeddings.endpoint import Endpoint, endpoint_of
 from agentrollouts.evals.errors import InputError
 from agentrollouts.evals.files import check_writable, put
 from agentrollouts.replay.attempt import Lane
-from agentrollouts.replay.comparison import THRESHOLDS, Compare, Rule, Tools
-from agentrollouts.replay.disagreement import comparisons, texts_to_embed
-from agentrollouts.replay.embedding import Vector
+from agentrollouts.replay.comparison import NO_VECTORS, THRESHOLDS, Compare, Rule, Tools
+from agentrollouts.replay.disagreement import comparisons
+from agentrollouts.replay.embedding import Vectors
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.judge import Limits
-from agentrollouts.replay.pace import Asked, Pace, address
+from agentrollouts.replay.pace import Asked, Pace, address, url
 from agentrollouts.replay.plan import Plan
 from agentrollouts.replay.records import Records, drawn
 from agentrollouts.replay.report import Report, written
@@ -148,7 +147,7 @@ def run_command(
             quantities.duration(timeout, "--timeout").total_seconds(),
             Pace(concurrency),
         )
-        embedding = embedding_of(
+        embedding = endpoint_of(
             compare,
             where=embedding_url,
             model=embedding_model,
@@ -170,13 +169,11 @@ def run_command(
                 token_file=token_file,
             )
             plan = drawn(kept, records, tasks, seed=seed)
-            vectors: dict[str, Vector] = {}
+            vectors = NO_VECTORS
 
             async def work() -> None:
-                await _run(plan, asked, kept)
-                if embedding is not None:
-                    texts = texts_to_embed(plan.tasks, kept.kept.done, rule)
-                    vectors.update(await embedding.vectors(texts, Path(f"{path}.vectors")))
+                nonlocal vectors
+                vectors = await _run(plan, asked, kept, embedding, rule)
 
             if is_interrupted(work()):
                 raise CommandError(
@@ -198,7 +195,9 @@ def _keep(found: Report, output: str, summary_file: str) -> None:
         put(Path(summary_file), summary(found))
 
 
-async def _run(plan: Plan, asked: Asked, journal: Journal) -> None:
+async def _run(plan: Plan, asked: Asked, journal: Journal, embedding: Endpoint | None, rule: Rule) -> Vectors:
     from agentrollouts.replay.asking import ask
+    from agentrollouts.replay.embed import answers_embedded
 
     await ask(plan, asked, journal, progress())
+    return await answers_embedded(embedding, plan, journal, rule, progress("embeddings"))

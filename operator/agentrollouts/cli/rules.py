@@ -107,6 +107,9 @@ RULES: Mapping[str, Rule] = {
     "give either ledger or configMap and key": (
         lambda it: ("ledger" in it) == ("configMap" not in it) == ("key" not in it)
     ),
+    "give embedding with compare: Embedding, and only then": (
+        lambda it: (it.get("compare") == "Embedding") == ("embedding" in it)
+    ),
     "tolerance must be at most maxDrop": lambda it: _both(it, "tolerance", "maxDrop"),
     "tolerance must be at most maxIncrease": lambda it: _both(it, "tolerance", "maxIncrease"),
     "tolerance must be at most maxChange": lambda it: _both(it, "tolerance", "maxChange"),

@@ -1,4 +1,4 @@
-"""The pod of a Job that proves something: no right, no service account token, and no disk but what it reads. Pure."""
+"""The pod of a Job that proves something: no right, no service account token, and no disk but what it reads, or is given to keep. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from agentrollouts.api.proof_parts import ConfigMapKey, Resources
 
 CONTAINER = "proof"
 MOUNTS = "/etc/agent-rollouts"
+KEEPS = "/var/lib/agent-rollouts"
+"""Where a claim is mounted."""
 SCRATCH = "/tmp"  # noqa: S108 - a path in the pod
 _REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 _LIMITS = {"memory": "512Mi"}
@@ -37,6 +39,8 @@ class Work:
     resources: Resources
     scratch: str = "64Mi"
     """The most it may write."""
+    claim: str = ""
+    """A PersistentVolumeClaim for what the next pod goes on with, if one is lost."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """More labels of the pod."""
     pod: Mapping[str, Any] = field(default_factory=dict)
@@ -69,6 +73,7 @@ def pod_of(work: Work) -> dict[str, Any]:
         "volumeMounts": [
             *({"name": name, "mountPath": f"{MOUNTS}/{name}", "readOnly": True} for name in work.files),
             {"name": "tmp", "mountPath": SCRATCH},
+            *([{"name": "kept", "mountPath": KEEPS}] if work.claim else []),
         ],
     }
     return {
@@ -89,6 +94,7 @@ def pod_of(work: Work) -> dict[str, Any]:
         "volumes": [
             *({"name": name, **_volume(source)} for name, source in work.files.items()),
             {"name": "tmp", "emptyDir": {"sizeLimit": work.scratch}},
+            *([{"name": "kept", "persistentVolumeClaim": {"claimName": work.claim}}] if work.claim else []),
         ],
     }
 

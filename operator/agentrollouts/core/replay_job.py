@@ -21,7 +21,7 @@ from agentrollouts.core.manifests import (
     owner,
     pod_template,
 )
-from agentrollouts.core.proof_pod import SCRATCH, SecretKey, Work, fraction, path_of
+from agentrollouts.core.proof_pod import KEEPS, SCRATCH, SecretKey, Work, fraction, path_of
 from agentrollouts.core.proof_subject import Subject, labels_of
 from agentrollouts.core.snapshot import VersionView
 
@@ -32,10 +32,14 @@ LANES = (CANDIDATE, INCUMBENT)
 COMPONENT = "replay-lane"
 MEETS = "agentrollouts.io/meets"
 """Label of the pods that the headless Service has names for."""
+KEPT_JOURNAL = ".replay-journal"
+"""How a journal's name ends that one pod leaves to the next. Only such a one is removed by the replay itself."""
 _CRASHES = 6
 """Times a lane's containers may fall over before its Job gives up."""
 _KEPT_SECONDS = 3600
 """How long a lane that gave up stays, for its log."""
+_ENDPOINT = "embedding"
+"""The folder of the endpoint's key."""
 _SCRATCH = "2Gi"
 """The journal: all records that are replayed, and what both lanes made of them."""
 
@@ -100,6 +104,7 @@ def replay_work(job: str, spec: ReplaySpec, subject: Subject, *, image: str, sec
         account=spec.service_account_name,
         resources=spec.resources,
         scratch=_SCRATCH,
+        claim=spec.journal.claim if spec.journal is not None else "",
         labels={MEETS: meeting_name(subject.of)},
         pod={"hostname": _host(job, REPLAYER), "subdomain": meeting_name(subject.of)},
         port=PORT,
@@ -125,16 +130,18 @@ def replay_arguments(job: str, spec: ReplaySpec, subject: Subject, *, seconds: i
         f"--maximum-disagreement={fraction(spec.maximum_disagreement)}",
         f"--maximum-noise={fraction(spec.maximum_noise)}",
         f"--compare={spec.compare.lower()}",
-        f"--threshold={fraction(spec.threshold)}",
         f"--tools={spec.tools.lower()}",
         f"--input={spec.input}",
         f"--concurrency={spec.concurrency}",
         f"--task-timeout={spec.task_timeout.total_seconds():g}",
         f"--reached-within={seconds / 2:.0f}",
         f"--listen=0.0.0.0:{PORT}",
-        f"--journal={SCRATCH}/journal",
+        f"--journal={_journal(job, spec)}",
         *_source(spec, subject),
+        *_embedding(spec),
     ]
+    if spec.threshold is not None:
+        found.append(f"--threshold={fraction(spec.threshold)}")
     if spec.recorded_by == "Stable":
         found.append(f"--recorded-version={stable.version}")
     if spec.answer:
@@ -208,10 +215,14 @@ def _replaying(item: Mapping[str, Any], replayer: str) -> dict[str, Any]:
 
 
 def _files(spec: ReplaySpec) -> dict[str, ConfigMapKey | SecretKey]:
-    source = spec.source
+    source, found = spec.source, dict[str, ConfigMapKey | SecretKey]()
     if source.ledger is None:
-        return {"tasks": ConfigMapKey(config_map=str(source.config_map), key=str(source.key))}
-    return {"token": SecretKey(source.ledger.secret, source.ledger.key)} if source.ledger.secret else {}
+        found["tasks"] = ConfigMapKey(config_map=str(source.config_map), key=str(source.key))
+    elif source.ledger.secret:
+        found["token"] = SecretKey(source.ledger.secret, source.ledger.key)
+    if spec.embedding is not None and spec.embedding.secret:
+        found[_ENDPOINT] = SecretKey(spec.embedding.secret, spec.embedding.key)
+    return found
 
 
 def _source(spec: ReplaySpec, subject: Subject) -> Sequence[str]:
@@ -220,6 +231,19 @@ def _source(spec: ReplaySpec, subject: Subject) -> Sequence[str]:
         return [f"--from={path_of('tasks', str(spec.source.key))}"]
     words = ["--from=ledger", f"--ledger={ledger.url or subject.ledger_url}"]
     return [*words, f"--token-file={path_of('token', ledger.key)}"] if ledger.secret else words
+
+
+def _embedding(spec: ReplaySpec) -> Sequence[str]:
+    where = spec.embedding
+    if where is None:
+        return []
+    words = [f"--embedding-url={where.url}", f"--embedding-model={where.model}"]
+    return [*words, f"--embedding-key-file={path_of(_ENDPOINT, where.key)}"] if where.secret else words
+
+
+def _journal(job: str, spec: ReplaySpec) -> str:
+    """A file of this Job's own: each of its pods finds it, and no other replay of the same claim does."""
+    return f"{SCRATCH}/journal" if spec.journal is None else f"{KEEPS}/{job}{KEPT_JOURNAL}"
 
 
 def _url(job: str, lane: str, view: VersionView, subject: Subject, spec: ReplaySpec) -> str:

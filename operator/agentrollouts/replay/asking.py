@@ -23,7 +23,7 @@ _PAUSE = 1.0
 async def ask(plan: Plan, asked: Asked, journal: Journal, tell: Callable[[int, int], None]) -> None:
     """Do what the journal hasn't. Raises ReplayError as ``run`` does."""
     limits = httpx.Limits(max_connections=2 * asked.pace.concurrency)
-    asking = Asking(asked.timeout, asked.field)
+    asking = Asking(asked.timeout, asked.field, alone=bool(asked.reached_within))
     async with AsyncExitStack() as stack:
         recordings = stack.enter_context(Recordings(*asked.listen))
         # The deadline is around each task; a proxy of this machine's environment is none between a replay and its lanes.
@@ -44,12 +44,16 @@ async def ask(plan: Plan, asked: Asked, journal: Journal, tell: Callable[[int, i
 
 
 async def _reached(clients: Mapping[Lane, LaneClient], seconds: float) -> None:
-    """Until both lanes answer: their pods may still be starting. Raises ReplayError, at once where one isn't in replay mode."""
+    """Until both lanes answer and find their way here: their pods may still be starting, and this one may be another one than before.
+
+    Raises ReplayError, at once where one isn't in replay mode.
+    """
     deadline = asyncio.get_running_loop().time() + seconds
     for lane, client in clients.items():
         while True:
             try:
                 await client.check()
+                await client.greet()
                 break
             except TransportFailed as error:
                 if asyncio.get_running_loop().time() >= deadline:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Final, Protocol
 
+from agentrollouts.replay.comparison import NO_VECTORS, Rule
+from agentrollouts.replay.disagreement import texts_to_embed
 from agentrollouts.replay.embedding import Vector, Vectors, batches
 from agentrollouts.replay.errors import ReplayError
+from agentrollouts.replay.journal import Journal, vectors_beside
 from agentrollouts.replay.pace import Pace
+from agentrollouts.replay.plan import Plan
 from agentrollouts.replay.vectors import KeptVectors
 
 LONGEST_PAUSE: Final = 60.0
@@ -37,6 +42,29 @@ class Embedder(Protocol):
             ReplayError: no other try would.
         """
         ...
+
+
+class Embedding(Protocol):
+    """Whose vectors a replay goes by."""
+
+    @property
+    def model(self) -> str:
+        """The model's name, as the report has it."""
+        ...
+
+    async def vectors(self, texts: Sequence[str], path: Path, tell: Tell) -> Vectors:
+        """A vector of each text; the file at ``path`` keeps them. Raises ReplayError."""
+        ...
+
+
+async def answers_embedded(
+    embedding: Embedding | None, plan: Plan, journal: Journal, rule: Rule, tell: Tell
+) -> Vectors:
+    """The vectors without which the answers in a journal can't be compared; in a file beside it. Raises ReplayError."""
+    if embedding is None:
+        return NO_VECTORS
+    texts = texts_to_embed(plan.tasks, journal.kept.done, rule)
+    return await embedding.vectors(texts, vectors_beside(journal.path), tell)
 
 
 async def embedded(

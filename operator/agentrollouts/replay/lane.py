@@ -19,6 +19,8 @@ from agentrollouts.replay.unicode import written_down
 REPLAY_HEADER = "x-agent-replay"
 """On a request: the token of the attempt. On an answer: ``ANSWERS``, where the kit is in replay mode."""
 ANSWERS = "answers"
+_NO_RECORD = 502
+"""What the kit answers when it can't fetch a record; it does nothing then."""
 _MOST_ERROR = 300
 
 
@@ -32,10 +34,14 @@ class TransportFailed(Exception):  # noqa: N818 - what happened, and not yet an 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How a task is put. ``field`` is where in the body an input goes that is no object; ``timeout`` in seconds."""
+    """How a task is put. ``field`` is where in the body an input goes that is no object; ``timeout`` in seconds.
+
+    ``alone``: nobody but one agent is behind the address, so who says that it is in replay mode is who is asked.
+    """
 
     timeout: float = 60.0
     field: str = "input"
+    alone: bool = False
 
 
 class LaneClient:
@@ -64,7 +70,7 @@ class LaneClient:
                 async with asyncio.timeout(self._asking.timeout):
                     await self._check(attempt.token)
                     began = time.monotonic()
-                    response = await self._post(record, attempt.token)
+                    response = await self._post(record, attempt)
             except TimeoutError:
                 return self._attempt(record, began, error=f"no answer within {self._asking.timeout:g} s")
             took = time.monotonic() - began
@@ -79,6 +85,19 @@ class LaneClient:
         except TimeoutError as error:
             raise TransportFailed(f"no answer within {self._asking.timeout:g} s", reached=False) from error
 
+    async def greet(self) -> None:
+        """Whether the lane knows where this replay is: after a replay's pod was lost, its name may lead to the old one for a while.
+
+        The token that is shown opens nothing. An agent in replay mode asks for a record before it does anything, and refuses without one.
+
+        Raises:
+            TransportFailed: it doesn't, or the connection broke.
+        """
+        with self._recordings.knock() as knock:
+            response = await self._send("GET", {REPLAY_HEADER: knock.token})
+            if response.status_code == _NO_RECORD and not knock.heard.is_set():
+                raise TransportFailed(_lost(response), reached=False)
+
     async def _check(self, token: str) -> None:
         response = await self._send("OPTIONS", {REPLAY_HEADER: token})
         if response.headers.get(REPLAY_HEADER) != ANSWERS:
@@ -87,12 +106,14 @@ class LaneClient:
                 "isn't asked: it would call its tools for real. Start it with AGENT_REPLAY=1 and AGENT_REPLAY_URL, and with a kit that knows replays"
             )
 
-    async def _post(self, record: TaskRecord, token: str) -> httpx.Response:
+    async def _post(self, record: TaskRecord, attempt: Open) -> httpx.Response:
         body = record.input if isinstance(record.input, Mapping) else {self._asking.field: record.input}
-        headers = {REPLAY_HEADER: token, "accept": "application/json"}
+        headers = {REPLAY_HEADER: attempt.token, "accept": "application/json"}
         response = await self._send("POST", headers, body)
         said = response.headers.get(REPLAY_HEADER)
         if said != ANSWERS:
+            if self._asking.alone and response.status_code == _NO_RECORD and not attempt.fetched.is_set():
+                raise TransportFailed(_lost(response), reached=False)
             raise ReplayError(
                 f"the {self.lane} at {self.url} answered task {record.id} without saying that it was a replay "
                 f"({_short(response.text)}): nothing more is asked. Is every pod behind the address in replay mode, and does it reach AGENT_REPLAY_URL?"
@@ -128,6 +149,10 @@ class LaneClient:
 
     def _attempt(self, record: TaskRecord, began: float, *, error: str) -> Attempt:
         return Attempt(task=record.id, lane=self.lane, error=error, latency_seconds=time.monotonic() - began)
+
+
+def _lost(response: httpx.Response) -> str:
+    return f"it doesn't reach AGENT_REPLAY_URL ({_short(response.text)})"
 
 
 def _short(text: str) -> str:

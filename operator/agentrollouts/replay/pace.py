@@ -16,17 +16,22 @@ _ADDRESS = re.compile(r"(?P<host>[^:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})
 class Pace:
     """How many tasks are in flight at once, how often a broken connection is tried again, and the seconds before the first time.
 
-    Each further pause is twice as long.
+    Each further pause is twice as long. ``reconnects``: how often where there was no connection at all.
     """
 
     concurrency: int = 4
     retries: int = 4
     pause: float = 0.5
+    reconnects: int = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How the lanes are asked. ``timeout`` in seconds for each task; ``reached_within`` how long they may take until they answer at all."""
+    """How the lanes are asked. ``timeout`` in seconds for each task.
+
+    ``reached_within``: how long they may take until they answer at all, and until they know where this replay is. Not 0 where each lane is one
+    pod behind a name of its own.
+    """
 
     urls: Mapping[Lane, str]
     listen: tuple[str, int]
@@ -42,6 +47,13 @@ def address(text: str) -> tuple[str, int]:
     if found is None or int(found["port"]) > 65_535:
         raise ReplayError(f"--listen: expected HOST:PORT, such as 0.0.0.0:8199; got {text!r}")
     return found["host"].strip("[]"), int(found["port"])
+
+
+def url(text: str, option: str) -> str:
+    """An address that can be asked. Raises ReplayError."""
+    if not re.match(r"https?://[^/\s]+", text):
+        raise ReplayError(f"{option}: expected a URL such as http://127.0.0.1:8080/v1/tasks; got {text!r}")
+    return text
 
 
 def at_tenths(write: Callable[[str], None], what: str = "answers") -> Callable[[int, int], None]:

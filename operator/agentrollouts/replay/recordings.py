@@ -40,12 +40,20 @@ _SECONDS = 30.0
 
 
 class Open(NamedTuple):
-    """An attempt under way."""
+    """An attempt under way. ``fetched``: the agent has asked for its record, which it does before anything else."""
 
     token: str
     record: bytes
     told: asyncio.Future[Told]
     loop: asyncio.AbstractEventLoop
+    fetched: threading.Event
+
+
+class Knock(NamedTuple):
+    """A token that opens nothing, and whether somebody came with it."""
+
+    token: str
+    heard: threading.Event
 
 
 class Recordings:
@@ -58,6 +66,7 @@ class Recordings:
             ReplayError: the address can't be had.
         """
         self._open: dict[str, Open] = {}
+        self._knocks: dict[str, Knock] = {}
         self.progress = 0, 0
         """Answers that are in, and how many there will be; anybody may know."""
         handler = type("Handler", (_Handler,), {"recordings": self})
@@ -80,15 +89,27 @@ class Recordings:
     def attempt(self, record: TaskRecord) -> Iterator[Open]:
         """One attempt: its token opens the record until the block is left."""
         loop = asyncio.get_running_loop()
-        found = Open(secrets.token_hex(16), recording(record), loop.create_future(), loop)
+        found = Open(secrets.token_hex(16), recording(record), loop.create_future(), loop, threading.Event())
         self._open[found.token] = found
         try:
             yield found
         finally:
             del self._open[found.token]
 
+    @contextmanager
+    def knock(self) -> Iterator[Knock]:
+        """Whether an agent finds its way here: it can't tell this token from another one until it comes with it."""
+        found = Knock(secrets.token_hex(16), threading.Event())
+        self._knocks[found.token] = found
+        try:
+            yield found
+        finally:
+            del self._knocks[found.token]
+
     def find(self, token: str) -> Open | None:
         """The attempt of a token."""
+        if (knock := self._knocks.get(token)) is not None:
+            knock.heard.set()
         return self._open.get(token)
 
     def __enter__(self) -> Self:
@@ -140,6 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None:
             self._answer(404, b'{"error": "no attempt with this token is under way"}')
         else:
+            found.fetched.set()
             self._answer(200, found.record)
 
     def do_POST(self) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from agentrollouts.api.task import TaskRecord
-from agentrollouts.replay.errors import ReplayError
+from agentrollouts.replay.errors import NotYetError, ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.plan import Plan, chosen
 from agentrollouts.token_file import NoTokenError, token_in
 
 LEDGER = "ledger"
+PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0)
+"""Seconds between two tries to read from a ledger that doesn't answer yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,34 @@ def _token(path: str) -> str:
 def drawn(journal: Journal, records: Records, count: int, *, seed: str) -> Plan:
     """What the journal has chosen is enough, or more is chosen: a replay that goes on does the tasks that it began with."""
     before = journal.kept.tasks
-    plan = chosen(records.read() if len(before) < count else (), count, seed=seed, before=before)
-    journal.choose(plan.tasks)
+    if len(before) >= count:
+        return Plan(tuple(before[:count]), journal.kept.left_out)
+    plan = chosen(records.read(), count, seed=seed, before=before)
+    journal.choose(plan, count)
     return plan
+
+
+async def drawn_with_patience(
+    journal: Journal,
+    records: Records,
+    count: int,
+    *,
+    seed: str,
+    tell: Callable[[str], None],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Plan:
+    """As ``drawn``, once and for all: a Job's next pod has what the first one had, also where there were fewer than ``count``.
+
+    A ledger that doesn't answer yet is asked again for about two minutes. The Job may begin right after its token was made, and a ledger's
+    files lag about a minute behind a Secret.
+    """
+    kept = journal.kept
+    if kept.chosen == count:
+        return Plan(tuple(kept.tasks[:count]), kept.left_out)
+    for pause in PAUSES:
+        try:
+            return drawn(journal, records, count, seed=seed)
+        except NotYetError as error:
+            tell(f"{error}; it is asked again in {pause:g} s")
+        await sleep(pause)
+    return drawn(journal, records, count, seed=seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from itertools import count
 
 from agentrollouts.api.task import TaskRecord
 from agentrollouts.replay.attempt import Attempt, Lane
@@ -54,7 +55,7 @@ async def _done(client: LaneClient, record: TaskRecord, pace: Pace) -> Attempt:
 
 async def _tried(client: LaneClient, record: TaskRecord | None, pace: Pace) -> Attempt | None:
     """Ask, again where the connection breaks. A task at which it always breaks got no answer; without any connection the replay ends."""
-    for tries in range(pace.retries + 1):
+    for tries in count():
         try:
             if record is None:
                 await client.check()
@@ -62,8 +63,9 @@ async def _tried(client: LaneClient, record: TaskRecord | None, pace: Pace) -> A
             return await client.ask(record)
         except TransportFailed as error:
             failed = error
-        if tries < pace.retries:
-            await asyncio.sleep(pace.pause * 2**tries)
+        if tries >= (pace.retries if failed.reached else pace.reconnects):
+            break
+        await asyncio.sleep(pace.pause * 2**tries)
     if record is None or not failed.reached:
         raise ReplayError(
             f"the {client.lane} at {client.url} can't be reached: {failed}. Start the replay again to go on"

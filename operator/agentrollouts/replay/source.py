@@ -11,11 +11,12 @@ import httpx
 from pydantic import ValidationError
 
 from agentrollouts.api.task import TaskRecord
-from agentrollouts.replay.errors import ReplayError
+from agentrollouts.replay.errors import NotYetError, ReplayError
 from agentrollouts.replay.unicode import written_down
 
 _PAGE = 200
 _SECONDS = 30.0
+_REFUSALS = (401, 403)
 
 
 def from_file(path: Path) -> Iterator[TaskRecord]:
@@ -49,7 +50,8 @@ def from_ledger(
     """The newest tasks of an agent in the ledger, at most ``most`` of them.
 
     Raises:
-        ReplayError: the ledger can't be reached, refuses, or answers something else.
+        NotYetError: the ledger can't be reached, is out of order, or refuses; it knows a new token about a minute late.
+        ReplayError: it answers something else.
     """
     about = {"namespace": namespace, "agent": agent, "version": version, "outcome": outcome}
     given: dict[str, str | int] = {name: value for name, value in about.items() if value}
@@ -66,19 +68,25 @@ def from_ledger(
 def _page(client: httpx.Client, url: str, parameters: Mapping[str, str | int]) -> Mapping[str, Any]:
     try:
         answer = client.get(f"{url.rstrip('/')}/v1/tasks", params=parameters, timeout=_SECONDS)
-        body = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ReplayError(f"the task ledger at {url} can't be reached: {error}") from error
+        may_pass = isinstance(error, httpx.TransportError) and not isinstance(
+            error, httpx.UnsupportedProtocol
+        )
+        kind = NotYetError if may_pass else ReplayError
+        raise kind(f"the task ledger at {url} can't be reached: {error}") from error
+    kind = NotYetError if answer.status_code in _REFUSALS or answer.is_server_error else ReplayError
+    try:
+        body = answer.json()
     except ValueError as error:
-        raise ReplayError(f"what answers at {url} is no task ledger (status {answer.status_code})") from error
+        raise kind(f"what answers at {url} is no task ledger (status {answer.status_code})") from error
     if not answer.is_success or not isinstance(body, dict) or not isinstance(body.get("tasks"), list):
         sentence = body.get("error") if isinstance(body, dict) else None
         hint = (
             ": name the file of a token that may read with --token-file"
-            if answer.status_code in (401, 403)
+            if answer.status_code in _REFUSALS
             else ""
         )
-        raise ReplayError(f"{sentence or f'the task ledger at {url} answered {answer.status_code}'}{hint}")
+        raise kind(f"{sentence or f'the task ledger at {url} answered {answer.status_code}'}{hint}")
     return body
 
 

@@ -19,13 +19,15 @@ from agentrollouts.proving import Proof
 from agentrollouts.proving import parser as parser_of
 from agentrollouts.replay.asking import ask
 from agentrollouts.replay.attempt import Lane
-from agentrollouts.replay.comparison import Compare, Rule, Tools
+from agentrollouts.replay.comparison import THRESHOLDS, Compare, Rule, Tools
 from agentrollouts.replay.disagreement import comparisons
+from agentrollouts.replay.embed import Embedding, answers_embedded
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.judge import Limits
+from agentrollouts.replay.leftovers import kept_until_judged
 from agentrollouts.replay.pace import Asked, Pace, address, at_tenths
-from agentrollouts.replay.records import Records, drawn
+from agentrollouts.replay.records import Records, drawn_with_patience
 from agentrollouts.replay.report import Bounds, LaneReport, Report
 from agentrollouts.replay.summarise import summarised
 from agentrollouts.replay.text import THRESHOLD
@@ -33,6 +35,8 @@ from agentrollouts.replay.words import text
 
 LOGGED = 200
 """Changed tasks that the log shows."""
+_RECONNECTS = 8
+"""Tries to connect to a lane's pod whose name leads to another one now: two minutes of them."""
 UNUSABLE = ReplayError
 """What is raised for input that can't be used."""
 
@@ -57,6 +61,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         ("input", "input", "field of the body for an input that is no object"),
         ("listen", "0.0.0.0:8199", "where the lanes' AGENT_REPLAY_URL leads"),
         ("journal", "journal", "file for what is finished"),
+        ("embedding-url", "", "embedding: an endpoint up to /v1; texts of answers are sent there"),
+        ("embedding-model", "", "embedding: whose vectors"),
+        ("embedding-key-file", "", "embedding: file with the endpoint's key"),
     ):
         parser.add_argument(f"--{name}", default=default, help=help_)
     for name, count in (("tasks", 200), ("concurrency", 4)):
@@ -64,13 +71,13 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     for name, value in (
         ("maximum-disagreement", 0.05),
         ("maximum-noise", 0.5),
-        ("threshold", THRESHOLD),
+        ("threshold", None),
         ("task-timeout", 60.0),
         ("reached-within", 300.0),
     ):
         parser.add_argument(f"--{name}", type=float, default=value)
     parser.add_argument("--outcome", choices=["any", "success"], default="any")
-    parser.add_argument("--compare", choices=["exact", "structured", "text"], default="exact")
+    parser.add_argument("--compare", choices=[each.value for each in Compare], default="exact")
     parser.add_argument("--tools", choices=[each.value for each in Tools], default="effects")
     parser.add_argument(
         "--ignore", action="append", default=[], help="a path that doesn't count; may be repeated"
@@ -78,9 +85,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(list(arguments))
 
 
-async def prove(options: argparse.Namespace) -> Proof:
-    """Replay and judge. Raises ReplayError where nobody can say."""
-    report = await _replayed(options)
+async def prove(options: argparse.Namespace, embedding: Embedding | None = None) -> Proof:
+    """Replay and judge. ``embedding``: whose vectors it goes by, where it does. Raises ReplayError where nobody can say."""
+    report = await _replayed(options, embedding)
     shown = report.model_copy(update={"changed": report.changed[:LOGGED]})
     return Proof(
         summary=_summary(report),
@@ -90,35 +97,47 @@ async def prove(options: argparse.Namespace) -> Proof:
     )
 
 
-async def _replayed(options: argparse.Namespace) -> Report:
-    rule = Rule(
-        Compare(options.compare),
-        options.answer,
-        tuple(options.ignore),
-        options.threshold,
-        Tools(options.tools),
-    )
+async def _replayed(options: argparse.Namespace, embedding: Embedding | None) -> Report:
+    about = {"candidate": options.artifact_digest, "incumbent": options.stable_digest}
+    with Journal(Path(options.journal), about) as journal, kept_until_judged(journal.path):
+        report = await _judged(options, embedding, journal)
+        for lane, promised in (
+            (report.candidate, options.artifact_digest),
+            (report.incumbent, options.stable_digest),
+        ):
+            _is_promised(lane, promised)
+    return report
+
+
+async def _judged(options: argparse.Namespace, embedding: Embedding | None, journal: Journal) -> Report:
+    rule = _rule(options, embedding)
     asked = Asked(
         MappingProxyType({Lane.CANDIDATE: options.candidate, Lane.INCUMBENT: options.incumbent}),
         address(options.listen),
         options.input,
         options.task_timeout,
-        Pace(options.concurrency),
+        Pace(options.concurrency, reconnects=_RECONNECTS),
         options.reached_within,
     )
-    about = {"candidate": options.artifact_digest, "incumbent": options.stable_digest}
-    with Journal(Path(options.journal), about) as journal:
-        plan = drawn(journal, _records(options), options.tasks, seed="replay")
-        await ask(plan, asked, journal, at_tenths(_told))
-        compared = comparisons(plan.tasks, journal.kept.done, rule)
+    plan = await drawn_with_patience(journal, _records(options), options.tasks, seed="replay", tell=_told)
+    await ask(plan, asked, journal, at_tenths(_told))
+    vectors = await answers_embedded(embedding, plan, journal, rule, at_tenths(_told, "embeddings"))
+    compared = comparisons(plan.tasks, journal.kept.done, rule, vectors)
     limits = Limits(options.maximum_disagreement, options.maximum_noise)
-    report = summarised(compared, plan, rule, limits, asked=options.tasks, urls=asked.urls)
-    for lane, promised in (
-        (report.candidate, options.artifact_digest),
-        (report.incumbent, options.stable_digest),
-    ):
-        _is_promised(lane, promised)
-    return report
+    return summarised(compared, plan, rule, limits, asked=options.tasks, urls=asked.urls)
+
+
+def _rule(options: argparse.Namespace, embedding: Embedding | None) -> Rule:
+    compare = Compare(options.compare)
+    usual = THRESHOLDS.get(compare, THRESHOLD)
+    return Rule(
+        compare,
+        options.answer,
+        tuple(options.ignore),
+        usual if options.threshold is None else options.threshold,
+        Tools(options.tools),
+        embedding.model if embedding is not None else "",
+    )
 
 
 def _records(options: argparse.Namespace) -> Records:

@@ -66,6 +66,13 @@ def _replay(**source: object) -> Mapping[str, Any]:
     return {"spec.beforeTraffic": [{"name": "one", "replay": {"from": source}}]}
 
 
+def _compared(compare: str, **fields: object) -> Mapping[str, Any]:
+    replay = {"from": {"ledger": {}}, "compare": compare, **fields}
+    return {"spec.beforeTraffic": [{"name": "one", "replay": replay}]}
+
+
+_EMBEDDING = {"url": "http://llm.models:8000/v1", "model": "small-embedding"}
+
 PAIRS = (
     _pair(
         "rollout",
@@ -102,6 +109,18 @@ PAIRS = (
         "give either ledger or configMap and key",
         good=_replay(configMap="tasks", key="tasks.jsonl"),
         bad=_replay(configMap="tasks"),
+    ),
+    _pair(
+        "rollout",
+        "give embedding with compare: Embedding, and only then",
+        good=_compared("Embedding", embedding=_EMBEDDING),
+        bad=_compared("Embedding"),
+    ),
+    _pair(
+        "rollout",
+        "give embedding with compare: Embedding, and only then",
+        good=_compared("Text", threshold="90%"),
+        bad=_compared("Text", threshold="90%", embedding=_EMBEDDING),
     ),
     _pair(
         "rollout",
@@ -600,6 +619,27 @@ BOUNDS: tuple[tuple[str, Mapping[str, Any], str], ...] = (
     ("rollout-steps", {"spec.beforeTraffic.1.replay.tasks": 0}, "should be greater than or equal to 1"),
     ("rollout-steps", {"spec.beforeTraffic.1.replay.tasks": 10_001}, "should be less than or equal to 10000"),
     ("rollout-steps", {"spec.beforeTraffic.1.replay.from": REMOVED}, "replay.from: Required value"),
+    (
+        "rollout-steps",
+        {"spec.beforeTraffic.1.replay.journal": {}},
+        "replay.journal.claim: Required value",
+    ),
+    (
+        "rollout-steps",
+        {"spec.beforeTraffic.1.replay.embedding.url": REMOVED},
+        "replay.embedding.url: Required value",
+    ),
+    (
+        "rollout-steps",
+        {"spec.beforeTraffic.1.replay.embedding.url": ""},
+        "should be at least 1 chars long",
+    ),
+    (
+        "rollout-steps",
+        {"spec.beforeTraffic.1.replay.embedding.model": REMOVED},
+        "replay.embedding.model: Required value",
+    ),
+    ("rollout-steps", {"spec.beforeTraffic.1.replay.compare": "Meaning"}, "supported values"),
     ("rollout", {"spec.beforeTraffic": [_proof()["spec.beforeTraffic"][0]] * 2}, "Duplicate value"),
     (
         "rollout",

@@ -77,7 +77,9 @@ def test_it_is_admitted_and_so_is_its_pod(admin: Api, namespace: str, fields: di
 def test_what_a_replay_needs_is_admitted(admin: Api, namespace: str) -> None:
     strict(admin, namespace)
     dataset = {"from": {"ledger": {"url": "http://ledger:8090", "secret": "support-reader"}}}
-    entry = ProofSpec.model_validate({"name": "replayed", "replay": dataset})
+    embedding = {"url": "http://llm:8000/v1", "model": "small-embedding", "secret": "embeddings"}
+    kept = {"journal": {"claim": "replays"}, "compare": "Embedding", "embedding": embedding}
+    entry = ProofSpec.model_validate({"name": "replayed", "replay": dataset | kept})
     old, new = with_template("1.0.0", "a"), with_template("2.0.0", "b")
     subject = Subject(Named(namespace, "support", "u-1"), "support", new, new.digest, 1, old)
     name = f"{'support-replayed'.ljust(52, 'x')}-0123456789"
@@ -87,7 +89,12 @@ def test_what_a_replay_needs_is_admitted(admin: Api, namespace: str) -> None:
     assert service["spec"]["clusterIP"] == "None"
     lanes = lane_jobs(name, "replayed", subject, seconds=60)
     for body in (proof_job(name, entry, subject, image="agent-rollouts/cli:dev"), *lanes):
-        admin.request("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", body, query={"dryRun": "All"})
+        stored = admin.request(
+            "POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", body, query={"dryRun": "All"}
+        )
+        if body["metadata"]["name"] == name:
+            # The next pod comes when the last one is over: two at one journal would tear it.
+            assert stored["spec"]["podReplacementPolicy"] == "Failed"
         pod = {"apiVersion": "v1", "kind": "Pod", **body["spec"]["template"]}
         pod["metadata"] = {**pod["metadata"], "name": "it"}
         if body["metadata"]["name"] == name:

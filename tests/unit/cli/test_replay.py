@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentrollouts.cli.replay_embedding import embedding_of
+from agentrollouts.embeddings.endpoint import endpoint_of
 from agentrollouts.replay.comparison import Compare
 from agentrollouts.replay.report import written
 from tests.replay.lanes import document
@@ -70,7 +70,7 @@ def test_an_address_with_a_secret_is_refused_without_telling_it(folder: Path, ur
 
 def test_no_text_leaves_for_an_endpoint_that_the_environment_has_unless_it_is_asked_for() -> None:
     for compare in Compare:
-        found = embedding_of(compare, where="http://llm/v1", model="m", key_file="", timeout=60)
+        found = endpoint_of(compare, where="http://llm/v1", model="m", key_file="", timeout=60)
         assert (found is not None) is (compare is Compare.EMBEDDING)
 
 

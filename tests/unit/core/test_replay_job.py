@@ -13,6 +13,7 @@ from agentrollouts.core.proof_jobs import proof_job
 from agentrollouts.core.proof_subject import Subject
 from agentrollouts.core.replay_job import impossible, lane_jobs, lane_names, meeting
 from agentrollouts.core.snapshot import VersionView
+from agentrollouts.proving import STATUS, STOPPED
 from tests.builders import version
 from tests.unit.core.replayed import entry, with_template
 
@@ -119,6 +120,44 @@ def test_what_is_asked_for_is_told_in_fractions_and_small_letters() -> None:
     assert not [
         word for word in pod(made())["containers"][0]["args"] if word.startswith("--recorded-version")
     ]
+
+
+def test_what_is_finished_is_kept_in_a_claim_under_the_jobs_own_name() -> None:
+    """So that each of its pods finds it, and no other Job's does."""
+    job = made(journal={"claim": "replays"})
+    (container,) = pod(job)["containers"]
+    assert f"--journal=/var/lib/agent-rollouts/{JOB}.replay-journal" in container["args"]
+    assert {"name": "kept", "mountPath": "/var/lib/agent-rollouts"} in container["volumeMounts"]
+    assert {"name": "kept", "persistentVolumeClaim": {"claimName": "replays"}} in pod(job)["volumes"]
+    assert "--journal=/tmp/journal" in pod(made())["containers"][0]["args"]
+    assert not [volume for volume in pod(made())["volumes"] if "persistentVolumeClaim" in volume]
+
+
+def test_a_pod_that_has_to_go_is_no_verdict_and_the_next_one_comes_when_it_is_over() -> None:
+    """With a policy of failures a Job waits for the old pod's end: two at one journal would tear it."""
+    rules = made()["spec"]["podFailurePolicy"]["rules"]
+    (said,) = [rule["onExitCodes"]["values"] for rule in rules if rule["action"] == "FailJob"]
+    assert STOPPED not in said
+    assert set(STATUS.values()) - {0} == set(said)
+
+
+@pytest.mark.parametrize(("secret", "volume"), [({"secret": "llm", "key": "token"}, True), ({}, False)])
+def test_whose_embeddings_answers_are_compared_by(secret: dict[str, str], volume: bool) -> None:
+    job = made(
+        compare="Embedding", embedding={"url": "http://llm:8000/v1", "model": "small-embedding", **secret}
+    )
+    args = pod(job)["containers"][0]["args"]
+    assert {
+        "--compare=embedding", "--embedding-url=http://llm:8000/v1", "--embedding-model=small-embedding",
+    } <= set(args)  # fmt: skip
+    assert not [word for word in args if word.startswith("--threshold")], (
+        "which one is usual, the replay knows"
+    )
+    assert ("--embedding-key-file=/etc/agent-rollouts/embedding/token" in args) is volume
+    source = {"secretName": "llm", "items": [{"key": "token", "path": "token"}]}
+    assert ({"name": "embedding", "secret": source} in pod(job)["volumes"]) is volume
+    assert "--threshold=0.925" in pod(made(compare="Text", threshold="92.5%"))["containers"][0]["args"]
+    assert not [word for word in pod(made())["containers"][0]["args"] if word.startswith("--embedding")]
 
 
 def _portless() -> VersionView:

@@ -24,6 +24,7 @@ from agentrollouts.api.verification import Verify
 from agentrollouts.core.proof_summary import body_of
 from agentrollouts.core.verification import Statements, Vouched
 from agentrollouts.evals import step
+from agentrollouts.proving import STOPPED
 from agentrollouts.release.attestation import Named
 from agentrollouts.release.statement_map import statement_map
 from agentrollouts.runtime.statements import statement, vouched
@@ -295,5 +296,5 @@ def test_a_job_whose_time_is_up_says_so_before_it_goes(folder: Path, serve: Serv
         go_on.set()
         running.kill()
         running.wait()
-    assert (running.returncode, said(folder).verdict) == (2, "INVALID")
+    assert (running.returncode, said(folder).verdict) == (STOPPED, "INVALID")
     assert "told to stop" in said(folder).message

@@ -235,6 +235,15 @@ def test_an_answer_that_was_no_replay_ends_everything(play: Play, agents: dict[L
     assert len(agents[Lane.CANDIDATE].asked) <= PACE.concurrency
 
 
+def test_a_gateway_that_fails_was_no_replay_either(play: Play, agents: dict[Lane, Agent]) -> None:
+    """Who is behind it may have done the task for real, so it isn't asked once more."""
+    agents[Lane.CANDIDATE].says_after, agents[Lane.CANDIDATE].status = False, 502
+    agents[Lane.CANDIDATE].reports = False
+    with pytest.raises(ReplayError, match="nothing more is asked"):
+        play(1)
+    assert len(agents[Lane.CANDIDATE].asked) == 1
+
+
 def test_an_agent_whose_kit_tells_nothing_ends_everything(play: Play, agents: dict[Lane, Agent]) -> None:
     agents[Lane.CANDIDATE].reports = False
     with pytest.raises(ReplayError, match="its kit didn't tell what it did"):
