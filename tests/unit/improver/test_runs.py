@@ -229,6 +229,16 @@ async def test_a_prompt_that_mends_nothing_is_not_proposed(scene: Scene) -> None
     assert "at least 20% more must" in outcome.message
 
 
+async def test_a_model_that_insists_gets_no_second_try(scene: Scene) -> None:
+    bad = f"{PROMPT}\nBe kind."
+    scene.model.body = proposal(bad)
+    outcome = await scene.improve()
+    left_nothing(scene, outcome, action="refused", reason="NoProposal")
+    assert outcome.turns == 6
+    tried = [asked["system_prompt"] for asked in scene.agent.asked]
+    assert tried.count(bad) == tried.count(PROMPT) == len(tried) / 2
+
+
 async def test_a_prompt_is_not_praised_for_what_gets_right_by_chance(scene: Scene) -> None:
     kinds = {"return": "returned", "order": "shipped"}
     scene.agent.answer = lambda asked: {"label": kinds[asked["input"]["kind"]]}
