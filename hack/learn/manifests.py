@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,11 +114,17 @@ def tokens(*, agent: str, reader: str) -> dict[str, Any]:
 def surroundings(namespace: str, *, agent: str, reader: str) -> list[dict[str, Any]]:
     """Everything but the agent itself and its users; ``agent`` and ``reader`` are tokens of the ledger."""
     secret = tokens(agent=agent, reader=reader)
-    return [*manifests.people(namespace), secret, dataset(), *author(), *trial()]
+    return [*manifests.people(namespace), secret, dataset(), *author(), *trial(namespace)]
 
 
-def trial() -> list[dict[str, Any]]:
-    """The agent in a process without users. It is the first version's: the questions it errs on are that version's."""
+def recordings(namespace: str) -> str:
+    """Where a run of the improver serves recorded results, as the chart's notes say it."""
+    which = sha256(f"{namespace}/{AGENT}".encode()).hexdigest()[:8]
+    return f"http://agent-rollouts-improver-{which}.agent-rollouts:8199"
+
+
+def trial(namespace: str) -> list[dict[str, Any]]:
+    """The agent in replay mode, which has no users. It is the first version's: the questions it errs on are that version's."""
     template = version(FIRST, WEAK)["spec"]["template"]
     template["spec"]["terminationGracePeriodSeconds"] = 5
     container = _container(template)
@@ -126,6 +133,9 @@ def trial() -> list[dict[str, Any]]:
     container["readinessProbe"]["periodSeconds"] = 1
     container["env"] += [
         {"name": "SUPPORT_TRIAL", "value": "true"},
+        {"name": "AGENT_REPLAY", "value": "1"},
+        {"name": "AGENT_REPLAY_URL", "value": recordings(namespace)},
+        {"name": "AGENT_SAFE_TOOLS", "value": "lookup_order,search_faq"},
         {"name": "SUPPORT_LATENCY_MS", "value": "0"},
         {"name": "AGENT_VERSION", "value": FIRST},
     ]

@@ -15,10 +15,11 @@ from typing import Any
 from agent_load import Load, LoadPlan
 from agentrollouts.improver.budget import Price
 from agentrollouts.improver.chat import ChatModel
-from agentrollouts.improver.http_trial import HttpTrial
 from agentrollouts.improver.improve import Run, Terms
 from agentrollouts.improver.ledger import LedgerTasks
 from agentrollouts.improver.outcome import Outcome
+from agentrollouts.improver.replay_trial import ReplayTrial
+from agentrollouts.replay.recordings import Recordings
 from agents.author.server import server
 from hack.learn import manifests
 from hack.learn.ledger import Reader
@@ -63,21 +64,22 @@ class Shop:
         """One run with one of the scripts for a model."""
         tasks = LedgerTasks(url=self.ledger.url, token=TOKENS["improver"])
         chat = ChatModel(base_url=f"{self.author}/v1", api_key="", model=model)
-        trial = HttpTrial(self.agents["trial"].url.replace("/tasks", "/trial"))
         price = Price.model_validate(manifests.PRICES[model])
-        run = Run(
-            cluster=self.cluster,
-            tasks=tasks,
-            model=chat,
-            trial=trial,
-            terms=Terms(canary="c0ffee" * 5, price=price),
-            now=NOW,
-        )
-        try:
-            return await run.improve(manifests.AGENT)
-        finally:
-            for each in (tasks, chat, trial):
-                await each.close()
+        with Recordings("127.0.0.1", self.replayer) as recordings:
+            trial = ReplayTrial(self.agents["trial"].url.replace("/tasks", "/trial"), recordings)
+            run = Run(
+                cluster=self.cluster,
+                tasks=tasks,
+                model=chat,
+                trial=trial,
+                terms=Terms(canary="c0ffee" * 5, price=price),
+                now=NOW,
+            )
+            try:
+                return await run.improve(manifests.AGENT)
+            finally:
+                for each in (tasks, chat, trial):
+                    await each.close()
 
     def replay(self, candidate: str, incumbent: str) -> tuple[int, str]:
         """Exit status and words of a replay as the Rollout's second entry asks for it."""
@@ -124,8 +126,8 @@ def opened(folder: Path, replayed: Mapping[str, tuple[str, str]]) -> Iterator[Sh
 
         way = {"AGENT_LEDGER_URL": ledger.url, "AGENT_LEDGER_TOKEN_FILE": str(tokens / "agent")}
         agent("stable", manifests.FIRST, manifests.WEAK, **way)
-        agent("trial", manifests.FIRST, manifests.WEAK, SUPPORT_TRIAL="true")
         mode = {"AGENT_REPLAY": "1", "AGENT_REPLAY_URL": f"http://127.0.0.1:{shop.replayer}"}
+        agent("trial", manifests.FIRST, manifests.WEAK, SUPPORT_TRIAL="true", **mode)
         for name, (version, prompt) in replayed.items():
             agent(name, version, prompt, **mode)
         for process in shop.agents.values():

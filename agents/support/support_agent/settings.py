@@ -9,6 +9,7 @@ from typing import Final
 
 from agentrollouts_kit import model
 from agentrollouts_kit.models import models_file
+from agentrollouts_kit.settings import Settings as KitSettings
 from support_agent.crashing import NO_CRASH, Crash
 from support_agent.profiles import PROFILES, Profile
 
@@ -25,8 +26,8 @@ class Settings:
     `model` is `offline` or `openai:<name>`: what the release says, unless SUPPORT_MODEL says otherwise. The endpoint and key of
     the latter come from OPENAI_BASE_URL and OPENAI_API_KEY. `price_*` are US dollars for a million tokens before the profile's
     factor. `colleague` is the URL of an agent that does the tasks instead; empty: this one does. `system_prompt` takes the place
-    of the profile's where there is one. `trial`: serve `/v1/trial`, which runs any prompt it is sent; for a process that has no
-    users.
+    of the profile's where there is one. `trial`: serve `/v1/trial`, which runs any prompt it is sent; only in replay mode, where no
+    tool does anything that lasts.
     """
 
     profile: Profile
@@ -103,6 +104,10 @@ def _trial(env: Mapping[str, str]) -> bool:
     if text == "true" and env.get("SUPPORT_COLLEAGUE_URL"):
         raise ValueError(
             "SUPPORT_TRIAL can't be true beside SUPPORT_COLLEAGUE_URL: whoever does the tasks runs the prompts"
+        )
+    if text == "true" and not KitSettings.from_env(env).replay:
+        raise ValueError(
+            "SUPPORT_TRIAL can't be true without AGENT_REPLAY=1 and AGENT_REPLAY_URL: what any prompt makes the tools do would last"
         )
     return text == "true"
 

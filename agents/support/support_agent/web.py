@@ -91,7 +91,7 @@ class Web:
             return self._json({"error": self._note(error)}, status=500)
 
     async def trial(self, request: Request) -> Response:
-        """One task under the prompt that comes with it. Nobody counts it, and what it does goes with its desk."""
+        """One task under the prompt that comes with it. It is served in replay mode: nobody counts it, and nothing its tools do lasts."""
         assert isinstance(self._agent, SupportAgent), "settings allow no trial elsewhere"
         try:
             asked = TrialRequest.model_validate_json(await request.body())

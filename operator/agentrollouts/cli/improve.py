@@ -10,8 +10,9 @@ import typer
 
 from agentrollouts.cli import options
 from agentrollouts.cli.errors import CommandError, error_about
-from agentrollouts.improver.settings import read_settings
+from agentrollouts.improver.settings import LISTEN, PREFIX, read_settings
 from agentrollouts.ports import ConflictError, GoneError, TerminalError, TransientError
+from agentrollouts.replay.errors import ReplayError
 
 
 def improve_command(
@@ -20,6 +21,15 @@ def improve_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Ask and try, print the prompt, and write nothing.")
     ] = False,
+    listen: Annotated[
+        str,
+        typer.Option(
+            "--listen",
+            metavar="HOST:PORT",
+            help="Where the AGENT_REPLAY_URL of the trial's agent leads: the recorded results.",
+            show_default=f"${PREFIX}LISTEN or {LISTEN}",
+        ),
+    ] = "",
     namespace: options.Namespace = "",
     context: options.Context = "",
     kubeconfig: options.Kubeconfig = "",
@@ -29,7 +39,7 @@ def improve_command(
     Exit status: 0 proposed, or held for a reason; 3 refused; 2 settings that can't be used; 1 the cluster couldn't be asked.
     """
     try:
-        settings = read_settings(os.environ)
+        settings = read_settings(os.environ, listen=listen)
     except ValueError as error:
         raise CommandError(str(error), status=2) from error
     from agentrollouts.improver.wiring import run
@@ -38,6 +48,8 @@ def improve_command(
         outcome = asyncio.run(
             run(settings, agent, dry_run=dry_run, namespace=namespace, context=context, kubeconfig=kubeconfig)
         )
+    except ReplayError as error:
+        raise CommandError(str(error), status=2) from error
     except (ConflictError, GoneError, TransientError, TerminalError) as error:
         raise error_about(error) from error
     typer.echo(outcome.model_dump_json(indent=2, exclude_none=True))

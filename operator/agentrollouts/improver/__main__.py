@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from agentrollouts.improver.settings import read_settings
 from agentrollouts.ports import ConflictError, GoneError, TerminalError, TransientError
+from agentrollouts.replay.errors import ReplayError
 
 
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
@@ -42,6 +43,9 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
                 kubeconfig=given.kubeconfig,
             )
         )
+    except ReplayError as error:
+        print(error, file=sys.stderr)
+        return 2
     except (ConflictError, GoneError, TransientError, TerminalError) as error:
         print(f"the cluster couldn't be asked: {error}", file=sys.stderr)
         return 1

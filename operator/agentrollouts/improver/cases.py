@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from agentrollouts.api.task import TaskRecord
+from agentrollouts.replay.plan import is_truncated
 
 LEAST: Final = 20
 """Fewer failures than this teach nothing, and fewer passing tasks don't show what breaks."""
@@ -18,21 +19,14 @@ MOST: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One task: what came in, what the agent answered and what it should have."""
-
-    id: str
-    input: JsonValue
-    output: JsonValue
-    expected: JsonValue
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Cases:
-    """What the ledger had of one version, the newest first. ``seen`` are its failures before any was left out."""
+    """What the ledger had of one version, the newest first: whole records, for a trial answers an agent's tools from them.
 
-    failing: tuple[Case, ...]
-    passing: tuple[Case, ...]
+    ``seen`` are its failures before any was left out.
+    """
+
+    failing: tuple[TaskRecord, ...]
+    passing: tuple[TaskRecord, ...]
     seen: int
 
 
@@ -63,24 +57,17 @@ def agrees(output: JsonValue, expected: JsonValue) -> bool:
 
 
 def _is_of(record: TaskRecord, version: str) -> bool:
-    whole = not any(map(_is_cut, (record.input, record.output, record.expected)))
+    whole = not any(map(is_truncated, (record.input, record.output, record.expected)))
     return record.version == version and not record.shadow and record.expected is not None and whole
 
 
-def _is_cut(value: JsonValue) -> bool:
-    return isinstance(value, Mapping) and set(value) == {"truncated", "bytes"}
-
-
-def _distinct(records: Sequence[TaskRecord], known: set[str]) -> tuple[Case, ...]:
+def _distinct(records: Sequence[TaskRecord], known: set[str]) -> tuple[TaskRecord, ...]:
     newest = sorted(records, key=lambda record: (record.finished_at, record.id), reverse=True)
-    found: dict[str, Case] = {}
+    found: dict[str, TaskRecord] = {}
     for record in newest:
         key = _written(record.input)
         if key not in known:
-            found.setdefault(
-                key,
-                Case(id=record.id, input=record.input, output=record.output, expected=record.expected),
-            )
+            found.setdefault(key, record)
     return tuple(found.values())
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from agentrollouts.api.task import TaskRecord
 from agentrollouts.improver.ports import TasksError
+from agentrollouts.replay.unicode import written_down
 
 FAILURES: Final = 500
 """Newest failures that are asked for: those of older versions, without a label or twice are left out afterwards."""
@@ -52,7 +53,7 @@ class LedgerTasks:
     async def _page(self, path: str, query: dict[str, str]) -> tuple[list[TaskRecord], str | None]:
         body = await self._get(path, query)
         try:
-            records = [TaskRecord.model_validate(item) for item in body["tasks"]]
+            records = [TaskRecord.model_validate(written_down(item)) for item in body["tasks"]]
             following = body["next"]
         except (ValidationError, LookupError, TypeError) as error:
             raise TasksError(f"what answers at {self._url} is no task ledger of this release") from error

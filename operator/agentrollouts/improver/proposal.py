@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from agentrollouts.improver.cases import Case
+from agentrollouts.api.task import TaskRecord
 
 MOST_CHARACTERS: Final = 16_000
 """Characters of a prompt."""
@@ -39,7 +39,7 @@ class Proposal(BaseModel):
     rationale: Annotated[str, Field(max_length=_MOST_RATIONALE)]
 
 
-def objection(proposal: Proposal, *, prompt: str, cases: Iterable[Case], canary: str) -> str:
+def objection(proposal: Proposal, *, prompt: str, cases: Iterable[TaskRecord], canary: str) -> str:
     """Why a proposal can't be taken; empty when it can. Never repeats a task's or the model's own text."""
     revised = proposal.revised_system_prompt
     return (
@@ -86,7 +86,7 @@ def _about_change(revised: str, prompt: str) -> str:
     return ""
 
 
-def _about_leaks(proposal: Proposal, prompt: str, cases: Iterable[Case], canary: str) -> str:
+def _about_leaks(proposal: Proposal, prompt: str, cases: Iterable[TaskRecord], canary: str) -> str:
     said = _plain(f"{proposal.revised_system_prompt}\n{proposal.rationale}")
     if canary.casefold() in said:
         return "the answer has the private line in it"

@@ -9,7 +9,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from agentrollouts.improver.cases import LEAST, Case
+from agentrollouts.api.task import TaskRecord
+from agentrollouts.improver.cases import LEAST
 from agentrollouts.improver.proposal import MOST_CHARACTERS
 
 MOST_BYTES: Final = 60_000
@@ -39,7 +40,7 @@ class Conversation:
     """What has been said; ``shown`` are the cases in it."""
 
     messages: tuple[Message, ...]
-    shown: tuple[Case, ...]
+    shown: tuple[TaskRecord, ...]
 
     @property
     def size(self) -> int:
@@ -56,7 +57,7 @@ class Conversation:
 
 
 def open_conversation(
-    prompt: str, failing: Sequence[Case], passing: Sequence[Case], *, canary: str
+    prompt: str, failing: Sequence[TaskRecord], passing: Sequence[TaskRecord], *, canary: str
 ) -> Conversation:
     """The first request.
 
@@ -67,7 +68,7 @@ def open_conversation(
     small = [case for case in failing if _size(case) <= MOST_OF_A_CASE]
     told = [case for case in passing if _size(case) <= MOST_OF_A_CASE][:_SHOWN]
     room = MOST_BYTES - fixed - sum(_size(case) for case in told)
-    shown: list[Case] = []
+    shown: list[TaskRecord] = []
     for case in small:
         room -= _size(case)
         if room < 0:
@@ -85,7 +86,7 @@ def open_conversation(
     return Conversation(messages=messages, shown=(*shown, *told))
 
 
-def _document(prompt: str, failing: Sequence[Case], passing: Sequence[Case]) -> str:
+def _document(prompt: str, failing: Sequence[TaskRecord], passing: Sequence[TaskRecord]) -> str:
     """One line of ASCII: no text of a task can end the document, begin a line or hide a character."""
     return json.dumps(
         {
@@ -96,9 +97,9 @@ def _document(prompt: str, failing: Sequence[Case], passing: Sequence[Case]) -> 
     )
 
 
-def _shown(case: Case) -> dict[str, JsonValue]:
+def _shown(case: TaskRecord) -> dict[str, JsonValue]:
     return {"input": case.input, "output": case.output, "expected": case.expected}
 
 
-def _size(case: Case) -> int:
+def _size(case: TaskRecord) -> int:
     return len(json.dumps(_shown(case))) + 2

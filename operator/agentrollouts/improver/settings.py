@@ -8,15 +8,21 @@ from pathlib import Path
 from typing import Final
 
 from agentrollouts.improver.budget import Price, read_prices
+from agentrollouts.replay.pace import address
 
 PREFIX: Final = "AGENT_ROLLOUTS_IMPROVER_"
+LISTEN: Final = "127.0.0.1:8199"
+"""Where the trial's agent finds recorded results, unless the environment says otherwise."""
 FREE: Final = Price.model_validate({"input": "0", "output": "0"})
 LEDGER_URL, LEDGER_TOKEN_FILE = "AGENT_ROLLOUTS_LEDGER_URL", "AGENT_ROLLOUTS_LEDGER_TOKEN_FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``lacking``: why no model may be asked, as a sentence; empty when all is there."""
+    """``listen``: host and port at which recorded results are served to the trial's agent.
+
+    ``lacking``: why no model may be asked, as a sentence; empty when all is there.
+    """
 
     base_url: str
     model: str
@@ -25,11 +31,12 @@ class Settings:
     ledger_url: str
     ledger_token: str = field(repr=False)
     trial_url: str
+    listen: tuple[str, int]
     lacking: str
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Settings from ``AGENT_ROLLOUTS_IMPROVER_*`` and ``AGENT_ROLLOUTS_LEDGER_*``.
+def read_settings(environment: Mapping[str, str], *, listen: str = "") -> Settings:
+    """Settings from ``AGENT_ROLLOUTS_IMPROVER_*`` and ``AGENT_ROLLOUTS_LEDGER_*``; ``listen`` is what ``--listen`` says, if anything.
 
     Raises:
         ValueError: one can't be used at all; the message names it.
@@ -81,6 +88,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         ledger_url=ledger_url,
         ledger_token=_secret(environment.get(LEDGER_TOKEN_FILE, ""), LEDGER_TOKEN_FILE),
         trial_url=trial_url,
+        listen=address(listen) if listen else address(of("LISTEN") or LISTEN, PREFIX + "LISTEN"),
         lacking=lacking,
     )
 

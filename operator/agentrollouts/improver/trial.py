@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agentrollouts.api.scalars import format_percent
-from agentrollouts.improver.cases import Case, Cases
+from agentrollouts.api.task import TaskRecord
+from agentrollouts.improver.cases import Cases
 
 LEAST_GAIN: Final = 2_000
 """Of the failing tasks, in basis points, that must come out right beyond those that the old prompt now gets right as well."""
@@ -22,7 +23,7 @@ class TrialError(Exception):
 class Trial(Protocol):
     """Runs a prompt in isolation: no user sees the answers, and nothing the agent does there lasts."""
 
-    async def run(self, prompt: str, cases: Sequence[Case]) -> Sequence[bool]:
+    async def run(self, prompt: str, cases: Sequence[TaskRecord]) -> Sequence[bool]:
         """For each case whether its answer is the right one. TrialError."""
 
 

@@ -42,12 +42,13 @@ class Writer:
     canary: str
 
     async def write(self, prompt: str, cases: Cases, budget: Budget) -> Draft:
-        """The first proposal that holds. Raises StoppedError."""
+        """The first proposal that holds. A prompt is tried once, for a second time might bring by chance what it lacks. Raises StoppedError."""
         try:
             talk = open_conversation(prompt, cases.failing, cases.passing, canary=self.canary)
         except TooLittleRoomError as error:
             raise StoppedError("TooLargeTasks", str(error), budget) from error
         before: Score | None = None
+        tried: dict[str, Comparison] = {}
         last = ""
         while not (refusal := budget.refusal(talk.size)):
             answer = await self.model.ask(talk.messages)
@@ -58,14 +59,16 @@ class Writer:
             last = self._objection(answer, prompt, talk)
             if not last:
                 assert answer.proposal is not None
+                revised = answer.proposal.revised_system_prompt
                 before = before or await self._score(prompt, cases, budget)
-                after = await self._score(answer.proposal.revised_system_prompt, cases, budget)
-                found = Comparison(
-                    before=before, after=after, failing=len(cases.failing), passing=len(cases.passing)
-                )
-                last = found.objection
+                if revised not in tried:
+                    after = await self._score(revised, cases, budget)
+                    tried[revised] = Comparison(
+                        before=before, after=after, failing=len(cases.failing), passing=len(cases.passing)
+                    )
+                last = tried[revised].objection
                 if not last:
-                    return Draft(proposal=answer.proposal, comparison=found, budget=budget)
+                    return Draft(proposal=answer.proposal, comparison=tried[revised], budget=budget)
             talk = talk.answered(answer.text, last)
         raise StoppedError(
             "NoProposal" if last else "BudgetTooSmall", f"{last}; {refusal}" if last else refusal, budget

@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack
 
 import httpx
 
+from agentrollouts.replay.agent import TransportFailed
 from agentrollouts.replay.attempt import Lane
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
-from agentrollouts.replay.lane import Asking, LaneClient, TransportFailed
+from agentrollouts.replay.lane import Asking, LaneClient
 from agentrollouts.replay.pace import Asked
 from agentrollouts.replay.plan import Plan
 from agentrollouts.replay.recordings import Recordings

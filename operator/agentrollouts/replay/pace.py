@@ -41,11 +41,11 @@ class Asked:
     reached_within: float = 0.0
 
 
-def address(text: str) -> tuple[str, int]:
-    """Host and port of ``--listen``. Raises ReplayError."""
+def address(text: str, name: str = "--listen") -> tuple[str, int]:
+    """Host and port of the option or variable ``name``. Raises ReplayError."""
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found["port"]) > 65_535:
-        raise ReplayError(f"--listen: expected HOST:PORT, such as 0.0.0.0:8199; got {text!r}")
+        raise ReplayError(f"{name}: expected HOST:PORT, such as 0.0.0.0:8199; got {text!r}")
     return found["host"].strip("[]"), int(found["port"])
 
 

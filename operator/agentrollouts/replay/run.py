@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from itertools import count
 
 from agentrollouts.api.task import TaskRecord
+from agentrollouts.replay.agent import TransportFailed
 from agentrollouts.replay.attempt import Attempt, Lane
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
-from agentrollouts.replay.lane import LaneClient, TransportFailed
+from agentrollouts.replay.lane import LaneClient
 from agentrollouts.replay.pace import Pace
 from agentrollouts.replay.plan import Plan, steps
 

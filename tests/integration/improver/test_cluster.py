@@ -76,9 +76,10 @@ def test_the_program_says_what_it_holds_for(
     kubeconfig: Path, rollout: Object, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["support", "--namespace", rollout["metadata"]["namespace"], "--kubeconfig", str(kubeconfig)]
-    assert main(arguments, {}) == 0
+    listen = {"AGENT_ROLLOUTS_IMPROVER_LISTEN": "127.0.0.1:0"}
+    assert main(arguments, listen) == 0
     outcome = json.loads(capsys.readouterr().out)
     assert (outcome["action"], outcome["reason"]) == ("hold", "NothingServes")
-    assert main(["billing", *arguments[1:]], {}) == 1
+    assert main(["billing", *arguments[1:]], listen) == 1
     assert "couldn't be asked" in capsys.readouterr().err
     assert main(arguments, {"AGENT_ROLLOUTS_LEDGER_URL": "ledger"}) == 2

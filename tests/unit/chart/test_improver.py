@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agentrollouts.improver.settings import read_settings
 from agents.author.scripts import GOOD
 from hack.learn import improver, manifests
 from tests.unit.chart.helm import HelmError, Object, objects
@@ -26,12 +27,20 @@ improver:
   ledger: {url: "http://ledger:8090", existingSecret: ledger-tokens}
 """
 OURS = "agentrollouts.io"
+OF = f"{OURS}/rollout"
+"""Annotation: whose improver it is."""
 
 
 def rendered(tmp_path: Path, *arguments: str) -> list[Object]:
     file = tmp_path / "values.yaml"
     file.write_text(VALUES)
     return list(objects("-f", str(file), *arguments))
+
+
+def pod_of(job: Object) -> Object:
+    """The pods that a CronJob makes."""
+    template: Object = job["spec"]["jobTemplate"]["spec"]["template"]
+    return template
 
 
 def test_it_is_off() -> None:
@@ -79,8 +88,6 @@ def test_each_rollout_has_a_job_that_runs_once_and_sees_two_keys(tmp_path: Path)
 
 
 def test_the_job_can_read_its_settings(tmp_path: Path) -> None:
-    from agentrollouts.improver.settings import read_settings
-
     job = next(
         item
         for item in rendered(tmp_path, "--set", "improver.model.existingSecret=")
@@ -91,6 +98,28 @@ def test_the_job_can_read_its_settings(tmp_path: Path) -> None:
     token = tmp_path / "improver"
     token.write_text("a-token-of-the-tests")
     assert read_settings(env | {"AGENT_ROLLOUTS_LEDGER_TOKEN_FILE": str(token)}).lacking == ""
+
+
+def test_an_agent_on_trial_finds_the_run_of_its_own_rollout_and_no_other(tmp_path: Path) -> None:
+    found = rendered(tmp_path)
+    jobs = [item for item in found if item["kind"] == "CronJob"]
+    services = [
+        item for item in found if item["kind"] == "Service" and OF in item["metadata"].get("annotations", {})
+    ]
+    assert {each["metadata"]["annotations"][OF] for each in services} == {"shop/support", "desk/billing"}
+    for service in services:
+        spec = service["spec"]
+        (met,) = (
+            job for job in jobs if spec["selector"].items() <= pod_of(job)["metadata"]["labels"].items()
+        )
+        assert met["metadata"]["annotations"][OF] == service["metadata"]["annotations"][OF]
+        (container,) = pod_of(met)["spec"]["containers"]
+        (port,), (listening,) = spec["ports"], container["ports"]
+        assert port["targetPort"] == listening["name"]
+        listen = read_settings(
+            {each["name"]: each["value"] for each in container["env"] if "LISTEN" in each["name"]}
+        )
+        assert listen.listen == ("0.0.0.0", listening["containerPort"])
 
 
 def test_its_policies_name_its_account(tmp_path: Path) -> None:
@@ -133,3 +162,19 @@ def test_the_demos_values_are_values_of_the_chart() -> None:
     assert env[improver.MODEL] == GOOD
     prices = json.loads(env["AGENT_ROLLOUTS_IMPROVER_PRICES"])
     assert prices == manifests.PRICES
+
+
+def test_the_demos_trial_looks_for_recordings_where_the_chart_serves_them() -> None:
+    values = manifests.chart_values("learn", GOOD)
+    words = [word for name, value in values.items() for word in ("--set-json", f"{name}={json.dumps(value)}")]
+    (service,) = [
+        item
+        for item in objects(*words)
+        if item["kind"] == "Service" and "improver" in item["metadata"]["name"]
+    ]
+    where, (port,) = service["metadata"], service["spec"]["ports"]
+    url = f"http://{where['name']}.{where['namespace']}:{port['port']}"
+    deployment, _ = manifests.trial("learn")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    env = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    assert (env["AGENT_REPLAY"], env["AGENT_REPLAY_URL"]) == ("1", url)

@@ -13,6 +13,7 @@ from agentrollouts.cli.errors import CommandError
 from agentrollouts.improver import wiring
 from agentrollouts.improver.outcome import Outcome
 from agentrollouts.ports import TransientError
+from agentrollouts.replay.recordings import Recordings
 
 
 def outcome(**fields: Any) -> Outcome:
@@ -41,6 +42,14 @@ def test_settings_that_can_not_be_used_come_before_everything(monkeypatch: pytes
     ended = CliRunner().invoke(app, ["improve", "support"])
     assert isinstance(ended.exception, CommandError)
     assert (ended.exception.status, "AGENT_ROLLOUTS_IMPROVER_PRICES" in str(ended.exception)) == (2, True)
+
+
+def test_an_address_that_is_none_or_taken_is_named() -> None:
+    with Recordings("127.0.0.1", 0) as taken:
+        for address in ("8199", f"127.0.0.1:{taken.port}"):
+            ended = CliRunner().invoke(app, ["improve", "support", "--listen", address])
+            assert isinstance(ended.exception, CommandError), ended.output
+            assert (ended.exception.status, str(ended.exception).partition(":")[0]) == (2, "--listen")
 
 
 def test_a_cluster_that_is_away_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

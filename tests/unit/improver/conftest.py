@@ -15,10 +15,10 @@ import pytest
 
 from agentrollouts.improver.budget import Price
 from agentrollouts.improver.chat import ChatModel
-from agentrollouts.improver.http_trial import HttpTrial
 from agentrollouts.improver.improve import Run, Terms
 from agentrollouts.improver.ledger import LedgerTasks
 from agentrollouts.improver.outcome import Outcome
+from agentrollouts.improver.replay_trial import ReplayTrial
 from tests.fakes import llm, trial
 from tests.fakes.improvable import NOW, PROMPT, Improvable
 from tests.ledger.process import LedgerProcess
@@ -99,7 +99,7 @@ class Scene:
             model="small-1",
             timeout=changes.pop("timeout", 30.0),
         )
-        probation = HttpTrial(changes.pop("trial_url", self.agent.url))
+        probation = ReplayTrial(changes.pop("trial_url", self.agent.url), self.agent.recordings)
         price = Price.model_validate(changes.pop("price", {"input": "1", "output": "4"}))
         run = Run(
             cluster=changes.pop("cluster", self.cluster),

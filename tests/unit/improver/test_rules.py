@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from agentrollouts.api.task import TaskRecord
 from agentrollouts.improver.budget import MOST_MICROS, Budget, Price, Usage, read_prices
-from agentrollouts.improver.cases import Case, agrees, choose
+from agentrollouts.improver.cases import agrees, choose
 from agentrollouts.improver.prompt import PromptError, prompt_of, with_prompt
 from agentrollouts.improver.proposal import Proposal, objection
 from agentrollouts.improver.request import MOST_BYTES, TooLittleRoomError, open_conversation
@@ -81,8 +82,8 @@ def test_at_most_a_hundred_the_newest() -> None:
 # -- request
 
 
-def case(number: int, text: str = "") -> Case:
-    return Case(id=f"{number:032x}", input=text or f"question {number}", output="b", expected="a")
+def case(number: int, text: str = "") -> TaskRecord:
+    return record(number, input=text or f"question {number}", output="b", expected="a")
 
 
 def test_no_case_is_shown_in_part_and_the_oldest_give_way() -> None:
@@ -346,6 +347,13 @@ def test_what_lacks_is_named(name: str) -> None:
     assert name.removesuffix("KEYLESS") in read_settings({**WHOLE, name: ""}).lacking
 
 
+def test_recordings_are_served_to_this_machine_alone_unless_it_is_said() -> None:
+    assert read_settings(WHOLE).listen == ("127.0.0.1", 8199)
+    elsewhere = {**WHOLE, "AGENT_ROLLOUTS_IMPROVER_LISTEN": "0.0.0.0:9000"}
+    assert read_settings(elsewhere).listen == ("0.0.0.0", 9000)
+    assert read_settings(elsewhere, listen="127.0.0.1:9001").listen == ("127.0.0.1", 9001)
+
+
 def test_no_price_is_no_budget() -> None:
     settings = read_settings({**WHOLE, "AGENT_ROLLOUTS_IMPROVER_MODEL": "other"})
     assert "no price is known for the model other" in settings.lacking
@@ -358,6 +366,7 @@ def test_no_price_is_no_budget() -> None:
         {"AGENT_ROLLOUTS_IMPROVER_API_KEY_FILE": "/nowhere/key"},
         {"AGENT_ROLLOUTS_LEDGER_TOKEN_FILE": "/nowhere/token"},
         {"AGENT_ROLLOUTS_IMPROVER_PRICES": "cheap"},
+        {"AGENT_ROLLOUTS_IMPROVER_LISTEN": "8199"},
     ],
 )
 def test_settings_that_can_not_be_used_are_named(wrong: dict[str, str]) -> None:

@@ -229,8 +229,19 @@ async def test_a_prompt_that_mends_nothing_is_not_proposed(scene: Scene) -> None
     assert "at least 20% more must" in outcome.message
 
 
+async def test_a_model_that_insists_gets_no_second_try(scene: Scene) -> None:
+    bad = f"{PROMPT}\nBe kind."
+    scene.model.body = proposal(bad)
+    outcome = await scene.improve()
+    left_nothing(scene, outcome, action="refused", reason="NoProposal")
+    assert outcome.turns == 6
+    tried = [asked["system_prompt"] for asked in scene.agent.asked]
+    assert tried.count(bad) == tried.count(PROMPT) == len(tried) / 2
+
+
 async def test_a_prompt_is_not_praised_for_what_gets_right_by_chance(scene: Scene) -> None:
-    scene.agent.answer = lambda _, task: {"label": "returned" if task["kind"] == "return" else "shipped"}
+    kinds = {"return": "returned", "order": "shipped"}
+    scene.agent.answer = lambda asked: {"label": kinds[asked["input"]["kind"]]}
     outcome = await scene.improve()
     left_nothing(scene, outcome, action="refused", reason="NoProposal")
 
@@ -241,6 +252,14 @@ async def test_a_trial_that_runs_nothing_proves_nothing(scene: Scene) -> None:
     left_nothing(scene, outcome, action="refused", reason="TrialFailed")
     assert "HTTP 404" in outcome.message
     assert outcome.cost_usd == 0.0066
+
+
+async def test_an_agent_whose_deeds_would_last_tries_nothing(scene: Scene) -> None:
+    scene.agent.says_before = False
+    outcome = await scene.improve()
+    left_nothing(scene, outcome, action="refused", reason="TrialFailed")
+    assert "AGENT_REPLAY=1" in outcome.message
+    assert scene.agent.asked == []
 
 
 async def test_no_key_no_price_no_endpoint(scene: Scene) -> None:

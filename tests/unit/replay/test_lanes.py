@@ -7,15 +7,15 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import Any
 
 import httpx
 import pytest
 
-from agentrollouts.replay.attempt import Attempt, Lane
+from agentrollouts.replay.agent import LARGEST, Answer
+from agentrollouts.replay.attempt import Attempt, Lane, Told
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.journal import Journal
 from agentrollouts.replay.lane import Asking, LaneClient
@@ -23,84 +23,12 @@ from agentrollouts.replay.pace import Pace
 from agentrollouts.replay.plan import chosen
 from agentrollouts.replay.recordings import Recordings
 from agentrollouts.replay.run import run
+from tests.fakes.replaying import Agent
 from tests.replay.lanes import free_port
 from tests.unit.replay.made import record
 
 PACE = Pace(concurrency=3, retries=2, pause=0.0)
 ABOUT = {"seed": "s"}
-
-
-class Agent:
-    """An agent in replay mode, as the kit makes one, with one part that is wrong at a time."""
-
-    def __init__(self, replayer: str) -> None:
-        self.replayer = replayer
-        self.asked: list[Any] = []
-        self.break_first = 0
-        self.status = 200
-        self.says_before = self.says_after = True
-        self.reports = True
-        self.checks, self.says_times = 0, 1000
-        self.gate: Event | None = None
-        self.running = self.most = 0
-        self._lock = Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_OPTIONS(self) -> None:
-                outer.checks += 1
-                self._answer(204, b"", says=outer.says_before and outer.checks <= outer.says_times)
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                with outer._lock:
-                    outer.asked.append(body)
-                    broken = len(outer.asked) <= outer.break_first
-                    outer.running += 1
-                    outer.most = max(outer.most, outer.running)
-                if outer.gate is not None:
-                    outer.gate.wait(30)
-                with outer._lock:
-                    outer.running -= 1
-                if broken:
-                    self.close_connection = True
-                    self.connection.close()
-                    return
-                self._answer(outer.status, json.dumps({"label": "paid"}).encode(), says=outer.says_after)
-                if outer.reports:
-                    outer.report(self.headers["x-agent-replay"])
-
-            def _answer(self, status: int, body: bytes, *, says: bool) -> None:
-                self.send_response(status)
-                if says:
-                    self.send_header("x-agent-replay", "answers")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1/tasks"
-        self.thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self.thread.start()
-
-    def report(self, token: str) -> None:
-        url = f"{self.replayer}/v1/replays/{token}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            calls = json.loads(answer.read())["calls"]
-        told = {"version": "1.0.0", "calls": [call | {"source": "recorded"} for call in calls]}
-        urllib.request.urlopen(
-            urllib.request.Request(url, json.dumps(told).encode(), method="POST"), timeout=10
-        ).close()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
 
 
 @pytest.fixture
@@ -188,6 +116,17 @@ def test_an_answer_that_doesnt_come_in_time_is_none(play: Play, agents: dict[Lan
         gate.set()
     assert (found.answer, found.error) == (None, "no answer within 1 s")
     assert len(agents[Lane.CANDIDATE].asked) == 1
+
+
+def test_an_answer_without_an_end_is_none(play: Play, agents: dict[Lane, Agent]) -> None:
+    agents[Lane.CANDIDATE].answer = lambda _: "x" * LARGEST
+    found = play(1)[record(0).id, Lane.CANDIDATE]
+    assert (found.answer, found.error) == (None, f"the answer is longer than {LARGEST} bytes")
+
+
+def test_an_answer_that_is_nested_too_deeply_is_no_json() -> None:
+    with pytest.raises(ValueError, match="nested"):
+        Answer(httpx.Response(200, text="[" * 100_000), 0.0, Told()).decoded()
 
 
 def test_no_more_are_asked_at_once_than_is_said(play: Play, agents: dict[Lane, Agent]) -> None:

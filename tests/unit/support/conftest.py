@@ -10,13 +10,16 @@ from typing import Any
 import httpx
 import pytest
 
-from agentrollouts_kit import Identity, Reporter
+from agentrollouts_kit import Identity, Reporter, use_reporter
+from agentrollouts_kit.default import default_reporter
+from agentrollouts_kit.settings import Settings as KitSettings
 from support_agent.agent import SupportAgent
 from support_agent.outcomes import REPORTING, reporting
 from support_agent.settings import Settings
 from support_agent.web import Web, Worker
 
 FAST = {"SUPPORT_LATENCY_MS": "0"}
+SAFE = ("lookup_order", "search_faq")
 
 
 class Served:
@@ -42,7 +45,9 @@ Serve = Callable[..., AbstractAsyncContextManager[Served]]
 def build_app(env: dict[str, str], worker: Worker | None = None) -> tuple[Any, Reporter]:
     settings = Settings.from_env({**FAST, **env})
     identity = Identity(agent="support", version=settings.version, digest="0" * 12)
-    reporter = Reporter(identity=identity, metrics_port=0, state_dir="", **REPORTING)
+    mode = KitSettings.from_env(env)
+    replaying = {"replay": mode.replay, "replay_url": mode.replay_url, "safe_tools": SAFE}
+    reporter = Reporter(identity=identity, metrics_port=0, state_dir="", **replaying, **REPORTING)
     return reporting(Web(worker or SupportAgent(settings), settings).app(), reporter), reporter
 
 
@@ -50,6 +55,7 @@ def build_app(env: dict[str, str], worker: Worker | None = None) -> tuple[Any, R
 def serve() -> Serve:
     @asynccontextmanager
     async def _serve(worker: Worker | None = None, **env: str) -> AsyncIterator[Served]:
+        before = default_reporter()
         app, reporter = build_app(env, worker)
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         try:
@@ -57,6 +63,7 @@ def serve() -> Serve:
                 yield Served(client, reporter)
         finally:
             reporter.close()
+            use_reporter(before)
 
     return _serve
 
