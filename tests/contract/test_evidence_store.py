@@ -44,6 +44,7 @@ def bundle(namespace: str, **facts: Any) -> Bundle:
         "share": 500,
         "checks": [{"name": "success", "verdict": "FAIL", "reason": "50.0% of 20 against 97.0% of 400"}],
         "changes": [{"field": "model.name", "before": "large", "after": "small"}],
+        "diff": "-Be brief.\n+Be kind.\n",
     }
     return Bundle(namespace, "support", "u-1", "support", BundleStatus.model_validate(told | facts))
 
@@ -143,6 +144,7 @@ async def test_what_was_known_is_kept_with_the_tasks_that_failed(rig: Rig) -> No
         "checks": [{"name": "success", "verdict": "FAIL", "reason": "50.0% of 20 against 97.0% of 400"}],
         "breakers": [],
         "changes": [{"field": "model.name", "before": "large", "after": "small"}],
+        "diff": "-Be brief.\n+Be kind.\n",
         "failedTasks": [identity(rig.namespace, number) for number in (12, 11, 10)],
     }
 
