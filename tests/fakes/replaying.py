@@ -22,55 +22,13 @@ class Agent:
         self.status = 200
         self.says_before = self.says_after = True
         self.reports = True
+        self.endless = False
         self.checks, self.says_times = 0, 1000
         self.gate: Event | None = None
         self.running = self.most = 0
-        self._lock = Lock()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_OPTIONS(self) -> None:
-                outer.checks += 1
-                self._answer(204, b"", says=outer.says_before and outer.checks <= outer.says_times)
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                with outer._lock:
-                    outer.asked.append(body)
-                    broken = len(outer.asked) <= outer.break_first
-                    refused = len(outer.asked) <= outer.refuse_first
-                    outer.running += 1
-                    outer.most = max(outer.most, outer.running)
-                if outer.gate is not None:
-                    outer.gate.wait(30)
-                with outer._lock:
-                    outer.running -= 1
-                if broken:
-                    self.close_connection = True
-                    self.connection.close()
-                    return
-                if refused:
-                    self._answer(502, b'{"error": "no answer from the replayer"}', says=False)
-                    return
-                self._answer(outer.status, json.dumps(outer.answer(body)).encode(), says=outer.says_after)
-                if outer.reports:
-                    outer.report(self.headers["x-agent-replay"])
-
-            def _answer(self, status: int, body: bytes, *, says: bool) -> None:
-                self.send_response(status)
-                if says:
-                    self.send_header("x-agent-replay", "answers")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                with suppress(ConnectionError):
-                    self.wfile.write(body)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.lock = Lock()
+        handler = type("Handler", (_Handler,), {"agent": self})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1/tasks"
         self.thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()
@@ -93,3 +51,63 @@ class Agent:
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    agent: Agent
+    protocol_version = "HTTP/1.1"
+
+    def do_OPTIONS(self) -> None:
+        agent = self.agent
+        agent.checks += 1
+        self._answer(204, b"", says=agent.says_before and agent.checks <= agent.says_times)
+
+    def do_POST(self) -> None:
+        agent, body = self.agent, json.loads(self.rfile.read(int(self.headers["content-length"])))
+        number = self._take(body)
+        if number <= agent.break_first:
+            self.close_connection = True
+            self.connection.close()
+        elif number <= agent.refuse_first:
+            self._answer(502, b'{"error": "no answer from the replayer"}', says=False)
+        elif agent.endless:
+            self._answer_on_and_on()
+        else:
+            self._answer(agent.status, json.dumps(agent.answer(body)).encode(), says=agent.says_after)
+            if agent.reports:
+                agent.report(self.headers["x-agent-replay"])
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def _take(self, body: Any) -> int:
+        """The how manieth task this is, once the gate is open."""
+        agent = self.agent
+        with agent.lock:
+            agent.asked.append(body)
+            number = len(agent.asked)
+            agent.running += 1
+            agent.most = max(agent.most, agent.running)
+        if agent.gate is not None:
+            agent.gate.wait(30)
+        with agent.lock:
+            agent.running -= 1
+        return number
+
+    def _answer(self, status: int, body: bytes, *, says: bool) -> None:
+        self.send_response(status)
+        if says:
+            self.send_header("x-agent-replay", "answers")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        with suppress(ConnectionError):
+            self.wfile.write(body)
+
+    def _answer_on_and_on(self) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("x-agent-replay", "answers")
+        self.end_headers()
+        with suppress(ConnectionError):
+            while True:
+                self.wfile.write(b"x" * 65_536)

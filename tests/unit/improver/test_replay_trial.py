@@ -11,7 +11,6 @@ import pytest
 from agentrollouts.api.task import TaskRecord
 from agentrollouts.improver.replay_trial import AT_ONCE, ReplayTrial
 from agentrollouts.improver.trial import TrialError
-from agentrollouts.replay import agent as asked_agent
 from tests.fakes import trial
 from tests.fakes.trial import TrialAgent
 from tests.ledger.tasks import record
@@ -58,6 +57,10 @@ def fails(status: int) -> Callable[[TrialAgent], None]:
     return set_status
 
 
+def never_ends(agent: TrialAgent) -> None:
+    agent.endless = True
+
+
 def answers(value: Any) -> Callable[[TrialAgent], None]:
     def set_answer(agent: TrialAgent) -> None:
         agent.answer = lambda _: value
@@ -73,7 +76,7 @@ def answers(value: Any) -> Callable[[TrialAgent], None]:
         fails(504),
         answers({"label": "unpaid"}),
         answers("paid"),
-        answers("x" * asked_agent.LARGEST),
+        never_ends,
     ],
     ids=["error", "timeout of its own", "other", "no object", "endless"],
 )

@@ -158,6 +158,6 @@ async def test_an_agent_that_does_not_find_the_recordings_is_told_of(
     serve: Serve, recordings: Watched
 ) -> None:
     url = serve()
-    words = "does it reach AGENT_REPLAY_URL.* this run listens, at port"
+    words = r"does it reach AGENT_REPLAY_URL\?\. AGENT_REPLAY_URL is where this run listens, at port"
     with Watched() as elsewhere, pytest.raises(TrialError, match=rf"{words} {elsewhere.port}$"):
         await tried(url, elsewhere, PAYING, questions()[:2])

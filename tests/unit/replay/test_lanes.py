@@ -119,7 +119,7 @@ def test_an_answer_that_doesnt_come_in_time_is_none(play: Play, agents: dict[Lan
 
 
 def test_an_answer_without_an_end_is_none(play: Play, agents: dict[Lane, Agent]) -> None:
-    agents[Lane.CANDIDATE].answer = lambda _: "x" * LARGEST
+    agents[Lane.CANDIDATE].endless = True
     found = play(1)[record(0).id, Lane.CANDIDATE]
     assert (found.answer, found.error) == (None, f"the answer is longer than {LARGEST} bytes")
 
