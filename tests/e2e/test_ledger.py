@@ -18,6 +18,7 @@ from hack.demo.kubectl import Kubectl, KubectlError
 from hack.learn.ledger import forwarded, token
 from tests.e2e.conftest import MakeSpace, program
 from tests.e2e.space import Space, poll
+from tests.e2e.volumes import claimed, volume
 
 WORSE, BETTER = "2.1.0", "2.0.0"
 TOKEN = "agent-rollouts-ledger"
@@ -141,51 +142,6 @@ def test_recorded_tasks_are_done_again_before_a_candidate_meets_a_user(
     assert not any(space.shares(WORSE)), "not one basis point"
 
 
-def _claimed(space: Space) -> tuple[dict[str, Any], ...]:
-    """A claim and its volume, a folder of the node's: the cluster makes none by itself."""
-    name = space.kubectl.namespace
-    size = {"storage": "1Gi"}
-    shared = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
-    return (
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {"name": name},
-            "spec": {
-                **shared,
-                "capacity": size,
-                "persistentVolumeReclaimPolicy": "Retain",
-                "claimRef": {"namespace": space.kubectl.namespace, "name": CLAIM},
-                "hostPath": {"path": f"/var/tmp/{name}", "type": "DirectoryOrCreate"},
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": CLAIM},
-            "spec": {**shared, "volumeName": name, "resources": {"requests": size}},
-        },
-    )
-
-
-def _on_the_claim(space: Space, name: str, command: str) -> str:
-    """What a pod of root's prints that has the claim: fsGroup doesn't change a hostPath."""
-    container = {
-        "name": "node",
-        "image": "agent-rollouts/load:dev",
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["sh", "-c", command],
-        "securityContext": {"runAsUser": 0},
-        "volumeMounts": [{"name": "claim", "mountPath": "/claim"}],
-    }
-    volume = {"name": "claim", "persistentVolumeClaim": {"claimName": CLAIM}}
-    spec = {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}
-    space.kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
-    done = "--for=jsonpath={.status.phase}=Succeeded"
-    space.kubectl.run("wait", f"pod/{name}", done, "--timeout=120s", timeout=130)
-    return space.kubectl.run("logs", name)
-
-
 def _answers(space: Space, pod: str) -> list[str]:
     """How far a replay's pod had come, line by line; none as long as it has no log."""
     try:
@@ -199,8 +155,16 @@ def test_a_replay_whose_pod_is_lost_goes_on_in_the_next_one(
     make_space: MakeSpace, ledger: Kubectl, tmp_path: Path
 ) -> None:
     space = make_space("e2e-replay-lost")
-    space.kubectl.apply(_secret(ledger), *_claimed(space))
-    _on_the_claim(space, "opens", "rm -rf /claim/* && chmod 0777 /claim")
+    space.kubectl.apply(_secret(ledger))
+    with volume(space.kubectl, CLAIM) as on_the_node:
+        space.kubectl.apply(claimed(CLAIM))
+        _a_lost_pod_is_no_lost_replay(space, ledger, tmp_path)
+        left = on_the_node("ls -A /node")
+    assert left == "", "what users asked stays no longer than it is of use"
+    space.leave()
+
+
+def _a_lost_pod_is_no_lost_replay(space: Space, ledger: Kubectl, tmp_path: Path) -> None:
     slowly = {**REPLAY["replay"], "concurrency": 1, "journal": {"claim": CLAIM}}
     space.first(beforeTraffic=[{**REPLAY, "replay": slowly}])
     space.users(rate=30)
@@ -229,8 +193,3 @@ def test_a_replay_whose_pod_is_lost_goes_on_in_the_next_one(
     status = space.until("a share", lambda s: (s.get("candidate") or {}).get("share"), seconds=240)
     (proof,) = status["candidate"]["proofs"]
     assert (proof["kind"], proof["verdict"], proof["cases"]) == ("replay", "PASS", 120)
-    assert _on_the_claim(space, "looks", "ls /claim") == "", (
-        "what users asked stays no longer than it is of use"
-    )
-    space.leave()
-    space.kubectl.run("delete", "persistentvolume", space.kubectl.namespace, "--wait=false")

@@ -23,6 +23,7 @@ DEADLINE_SECONDS = 20.0
 OURS = "/apis/agentrollouts.io/v1alpha1"
 _PLACES = {
     "Namespace": ("/api/v1", "namespaces"),
+    "ConfigMap": ("/api/v1", "configmaps"),
     "CustomResourceDefinition": ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
     "Role": ("/apis/rbac.authorization.k8s.io/v1", "roles"),
     "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
