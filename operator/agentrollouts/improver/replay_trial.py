@@ -27,8 +27,8 @@ class ReplayTrial:
     """POSTs ``{"system_prompt": …, "input": …}`` for each case and compares the JSON that comes back with what is expected.
 
     Whoever isn't in replay mode isn't asked: the kit there, and not the agent's author, keeps what it does from lasting. An error of the agent's
-    own (a status from 500 on but 503) is a wrong answer, as its users would have it; whatever says that the prompt wasn't run at all ends the
-    trial.
+    own (a status from 500 on but 503) is a wrong answer, as its users would have it; so is a deed that a task went well without, though it
+    was kept from doing it. Whatever says that the prompt wasn't run at all ends the trial.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class ReplayTrial:
             raise TrialError(
                 f"{error}. AGENT_REPLAY_URL is where this run listens, at port {self._recordings.port}"
             ) from error
-        return self._ran(answer) and _agrees(answer, case)
+        return self._ran(answer) and _agrees(answer, case) and not _oversteps(answer, case)
 
     async def _ask(self, prompt: str, case: TaskRecord) -> Answer:
         now = asyncio.get_running_loop().time
@@ -96,6 +96,16 @@ class ReplayTrial:
                 '{"system_prompt": …, "input": …}'
             )
         return status == 200
+
+
+def _oversteps(answer: Answer, case: TaskRecord) -> bool:
+    """Whether it tried what it was refused, with a tool that nobody used when the task went well.
+
+    By names and not by arguments: those may be words of its own. A task that failed may have lacked just this deed.
+    """
+    known = {call.name for call in case.tool_calls}
+    tried = {call.name for call in answer.told.calls if call.source == "refused"}
+    return case.outcome == "success" and not tried <= known
 
 
 def _agrees(answer: Answer, case: TaskRecord) -> bool:

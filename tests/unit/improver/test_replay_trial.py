@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 from typing import Any
 
@@ -27,10 +27,16 @@ def agent() -> Iterator[TrialAgent]:
         yield found
 
 
-async def tried(agent: TrialAgent, *, within: float = 30.0, found_within: float = 30.0) -> list[bool]:
+async def tried(
+    agent: TrialAgent,
+    cases: Sequence[TaskRecord] = CASES,
+    *,
+    within: float = 30.0,
+    found_within: float = 30.0,
+) -> list[bool]:
     probation = ReplayTrial(agent.url, agent.recordings, timeout=within, found_within=found_within)
     try:
-        return list(await probation.run(PROMPT, CASES))
+        return list(await probation.run(PROMPT, cases))
     finally:
         await probation.close()
 
@@ -85,6 +91,28 @@ async def test_what_its_users_would_take_for_wrong_is_wrong(
 ) -> None:
     happens(agent)
     assert await tried(agent) == [False] * len(CASES)
+
+
+REFUND = {"name": "refund_order", "arguments": {"order": "A-1000"}, "result": "done"}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("outcome", "calls", "source", "right"),
+    [
+        ("success", [], "refused", False),
+        ("success", [REFUND], "refused", True),
+        ("failure", [], "refused", True),
+        ("success", [], "live", True),
+    ],
+    ids=["went well without it", "has one", "may have lacked it", "is safe"],
+)
+async def test_a_deed_that_a_task_went_well_without_is_wrong_whatever_is_answered_then(
+    agent: TrialAgent, outcome: str, calls: list[dict[str, Any]], source: str, right: bool
+) -> None:
+    agent.also = [{"name": "refund_order", "source": source}]
+    case = record(1, outcome=outcome, expected={"label": "paid"}, toolCalls=calls)
+    assert await tried(agent, [case]) == [right]
 
 
 @pytest.mark.asyncio
