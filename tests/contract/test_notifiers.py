@@ -35,6 +35,8 @@ NOTICE = Notice(
         share_before=500,
         reason="CheckFailed",
         message="success: succeeded 88.1% of 260 sessions against 97.4%",
+        changes=("prompts: digest: sha256:aa -> sha256:bb",),
+        diff="prompts: prompts/system.md\n@@ -1 +1 @@\n-Be brief.\n+Be kind to them.",
     ),
 )
 
@@ -86,6 +88,16 @@ async def test_what_is_taken_is_delivered(rig: Rig) -> None:
     assert headers["content-type"] == "application/json"
     assert headers["host"] == f"localhost:{rig.receiver.port}", "the name, not the address it was found at"
     assert b"2.0.0" in body
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("is_sent", [True, False])
+async def test_the_lines_of_a_prompt_are_sent_unless_they_are_to_stay(rig: Rig, is_sent: bool) -> None:
+    rig.spec = rig.spec.model_copy(update={"diff": is_sent})
+    assert await rig.send() == Delivered()
+    ((_, _, body),) = rig.receiver.got
+    assert (b"Be kind to them." in body) is is_sent
+    assert b"prompts: digest" in body
 
 
 @pytest.mark.asyncio

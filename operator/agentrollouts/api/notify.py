@@ -90,6 +90,10 @@ class NotifierSpec(SpecModel):
         tuple[Happening, ...],
         Field(min_length=1, max_length=9, json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = Field(default=USUAL, description="What it tells of.")
+    diff: bool = Field(
+        default=True,
+        description="false: the lines in which prompts and tools differ stay in the cluster; notices are sent without them.",
+    )
     webhook: WebhookSpec | None = None
     slack: SlackSpec | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Protocol
@@ -48,12 +48,17 @@ class Notifiers:
             to = await self.outbound.in_thread(find)
         except DestinationError as error:
             return Undelivered(str(error))
-        letter = COMPOSE[kind](notice, member, to, now=int(self.clock.now().timestamp()))
+        told = notice if spec.diff else _without_texts(notice)
+        letter = COMPOSE[kind](told, member, to, now=int(self.clock.now().timestamp()))
         return await self.outbound.post(to.url, letter.body, letter.headers)
 
     async def close(self) -> None:
         """Close every connection."""
         await self.outbound.close()
+
+
+def _without_texts(notice: Notice) -> Notice:
+    return replace(notice, facts=notice.facts.model_copy(update={"diff": ""}))
 
 
 __all__ = ["COMPOSE", "Destinations", "Notifiers"]

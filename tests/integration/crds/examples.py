@@ -230,7 +230,7 @@ BASES: Mapping[str, Object] = {
             "timeout": "20s",
         },
         notify=[
-            {"name": "oncall", "webhook": {"ref": "pager"}},
+            {"name": "oncall", "webhook": {"ref": "pager"}, "diff": False},
             {"name": "team", "slack": {"ref": "team-chat"}, "on": ["Promoted", "RolledBack", "Undone"]},
         ],
     ),
