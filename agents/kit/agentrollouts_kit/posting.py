@@ -5,7 +5,7 @@ there, so that a ledger that hangs or is down delays neither the agent nor the s
 when the ledger has it; one that finds no room, or that the ledger will never take, is dropped and counted.
 
 While one of the two works, the agent waits for the interpreter. So both do what comes within a moment at once, in few files and few
-requests, and the first one lets go after each record.
+requests, and the first one lets go of it after a few records.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ from agentrollouts_kit.identity import Identity
 from agentrollouts_kit.problems import Problems
 from agentrollouts_kit.records import Draft, write
 from agentrollouts_kit.settings import Settings
-from agentrollouts_kit.spool import MAX_BATCH_RECORDS, DiskSpool, MemorySpool, Spool, in_batches
+from agentrollouts_kit.spool import (
+    MAX_BATCH_RECORDS,
+    DiskSpool,
+    MemorySpool,
+    Spool,
+    fills_a_batch,
+    in_batches,
+)
 
 QUEUE: Final = 256
 """Finished tasks whose records are not yet written."""
@@ -32,8 +39,8 @@ WRITE_SECONDS: Final = 0.02
 """How long a finished task waits for others that are written with it: what a process that is killed loses."""
 POST_SECONDS: Final = 0.25
 """How long a written record waits for others that are posted with it."""
-_BREATH_SECONDS: Final = 0.00005
-"""Between two records, so that whoever waits for the interpreter gets it: without a sleep it is taken back at once."""
+_STRETCH_SECONDS, _BREATH_SECONDS = 0.0002, 0.00005
+"""How long records are written before others get the interpreter, and the sleep for that: without one it is taken back at once."""
 DISK_BYTES: Final = 64 * 1024 * 1024
 MEMORY_BYTES: Final = 16 * 1024 * 1024
 FLUSH_SECONDS: Final = 5.0
@@ -132,12 +139,21 @@ class Posting:
         self._opened.set()
         while self._handover.wait():
             drafts = self._handover.oldest(MAX_BATCH_RECORDS)
-            lines = [line for draft in drafts for line in self._written(draft)]
-            for batch in in_batches(lines):
+            for batch in in_batches(self._lines(drafts)):
                 if not self._appended(batch):
                     self._count("spool", len(batch))
             self._handover.done(len(drafts))
             self._news.set()
+
+    def _lines(self, drafts: Sequence[Draft]) -> list[bytes]:
+        lines: list[bytes] = []
+        began = time.perf_counter()
+        for draft in drafts:
+            lines += self._written(draft)
+            if time.perf_counter() - began > _STRETCH_SECONDS and not self._handover.hurried:
+                time.sleep(_BREATH_SECONDS)
+                began = time.perf_counter()
+        return lines
 
     def _written(self, draft: Draft) -> Iterator[bytes]:
         try:
@@ -151,8 +167,6 @@ class Posting:
         if cut:
             self._count("cut")
         yield line
-        if not self._handover.hurried:
-            time.sleep(_BREATH_SECONDS)
 
     def _appended(self, lines: Sequence[bytes]) -> bool:
         for spool in self._spools:
@@ -166,25 +180,27 @@ class Posting:
     def _post(self) -> None:
         """The second thread: from the spool to the ledger."""
         self._opened.wait()
-        failures = 0
+        failures, pause = 0, POST_SECONDS
         while not self._stopping.is_set():
+            self._hurry.wait(pause)
+            if failures:
+                self._hurry.clear()
             try:
-                if not self._post_oldest():
+                posted = self._post_oldest()
+                if not posted:
                     self._news.wait(_LONGEST_PAUSE)
-                    self._hurry.wait(POST_SECONDS)
                     self._news.clear()
-                failures = 0
+                failures, pause = 0, 0.0 if fills_a_batch(posted) else POST_SECONDS
             except Exception as error:  # noqa: BLE001 - the thread has to live on
                 told = error if isinstance(error, LedgerDownError) else None
                 self._problems.note(
                     "ledger", "tasks wait for the ledger: %s", error, error=None if told else error
                 )
                 failures = min(failures + 1, _MOST_DOUBLINGS)
-                self._hurry.wait(_pause(failures, told.retry_seconds if told else 0.0))
-                self._hurry.clear()
+                pause = _pause(failures, told.retry_seconds if told else 0.0)
 
-    def _post_oldest(self) -> bool:
-        """Whether something was posted."""
+    def _post_oldest(self) -> Sequence[bytes]:
+        """The records that were posted, or refused; none where none can be taken now."""
         for spool in self._spools:
             try:
                 batch = spool.oldest()
@@ -205,8 +221,8 @@ class Posting:
             self._count("refused", len(delivery.refused))
             self._count("posted", delivery.posted)
             batch.posted()
-            return True
-        return False
+            return batch.lines
+        return ()
 
     def _count(self, what: str, number: int = 1) -> None:
         with self._lock:

@@ -336,6 +336,31 @@ def test_tasks_that_end_within_a_moment_are_written_and_posted_together(
         assert [body.count(b"\n") for _, body in seen] == [23]
 
 
+def test_what_fills_batches_is_posted_without_a_pause(
+    make_reporter: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "POST_SECONDS", 3600)
+    made: list[Reporter] = []
+
+    def take(_: bytes) -> Answer:
+        made[0]._posting._hurry.clear()
+        return 202, TAKEN, {}
+
+    with answering(take) as (url, seen):
+        made.append(make_reporter(ledger_url=url))
+        with monkeypatch.context() as patched:
+            patched.setattr(posting.Posting, "start", lambda _: None)
+            for _ in range(posting.QUEUE):
+                with made[0].task():
+                    pass
+        made[0]._posting.start()
+        until(lambda: not made[0]._posting._handover)
+        assert not seen
+        made[0]._posting._hurry.set()
+        until(lambda: made[0]._posting.counts().posted == posting.QUEUE)
+        assert [body.count(b"\n") for _, body in seen] == [100, 100, 56]
+
+
 def test_tasks_that_come_too_fast_are_written_without_a_rest(
     make_reporter: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

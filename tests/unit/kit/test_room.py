@@ -58,7 +58,7 @@ class Plain:
         return self.text(str(name)).encode("utf-8", "replace").decode()
 
     def text(self, text: str) -> str:
-        self.take(chars=len(text))
+        self.take(chars=str.__len__(text))
         return str.__str__(text)
 
     def take(self, *, chars: int = 0, values: int = 0) -> None:
