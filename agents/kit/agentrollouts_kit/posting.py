@@ -181,8 +181,10 @@ class Posting:
         """The second thread: from the spool to the ledger."""
         self._opened.wait()
         failures, pause = 0, POST_SECONDS
-        while not self._stopping.is_set():
+        while True:
             self._hurry.wait(pause)
+            if self._stopping.is_set():
+                return
             if failures:
                 self._hurry.clear()
             try:

@@ -374,6 +374,23 @@ def test_tasks_that_come_too_fast_are_written_without_a_rest(
         assert reporter._posting.counts().dropped["queue"] == 0
 
 
+def test_after_the_end_nothing_is_posted(
+    make_reporter: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(posting, "POST_SECONDS", 3600)
+    with answering(lambda _: (202, TAKEN, {})) as (url, seen):
+        reporter = make_reporter(ledger_url=url, state_dir=str(tmp_path / "state"))
+        with reporter.task():
+            pass
+        until(lambda: not reporter._posting._handover)
+        threads = reporter._posting._threads
+        reporter.close()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+        assert (seen, len(list_records(tmp_path))) == ([], 1)
+
+
 def test_what_was_put_before_the_end_is_written(make_reporter: Make, tmp_path: Path) -> None:
     reporter = make_reporter(ledger_url="http://127.0.0.1:9", state_dir=str(tmp_path / "state"))
     for _ in range(10):
