@@ -21,7 +21,7 @@ COMMANDS: dict[str, list[str]] = {
     "tick": ["-m", "bench.tick", "--rollouts", "5000"],
     "kit": ["-m", "bench.kit_overhead"],
     "digest": ["-m", "bench.digest"],
-    "ledger": ["-m", "bench.ledger"],
+    "ledger": ["-m", "bench.ledger", "--rounds", "12"],
     "replay": ["-m", "bench.replay"],
     "flip": ["-m", "bench.flip", "--flips", "60"],
     "fleet-200": ["-m", "bench.fleet", "--rollouts", "200", "--interval", "10"],

@@ -1,10 +1,11 @@
 """What the task ledger takes, and what posting to it costs an agent.
 
-The first figure is of the service: records a second over HTTP into SQLite, from some connections at once. The others are of an
+The first figure is of the service: records a second over HTTP into SQLite, from some connections at once. The next are of an
 agent's own thread: how long it takes to end a task without a ledger, with one, and with one that is down. What the kit's threads do
-beside it is not waited for, so the tail is where a lock would show.
+beside it is not waited for, so the tail is where a lock would show. The last are what the agent's callers see of all this, for tasks of
+20 ms in which the agent waits (`bench/callers.py`): milliseconds, and with its interval how much more they are than without a ledger.
 
-Run: python -m bench.ledger [--records N] [--tasks N]
+Run: python -m bench.ledger [--records N] [--tasks N] [--rounds N] [--requests N] [--rate PER_SECOND]
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,19 +26,13 @@ from typing import Any
 
 from agentrollouts_kit import Reporter, request_context, task
 from agentrollouts_kit.context import current
+from bench import callers
+from bench.ports import free_port
 
 CONNECTIONS, BATCH = 4, 100
 STARTED_WITHIN = 60.0
 PAUSE = 0.002
 """Seconds between two tasks: five hundred a second, more than most agents do."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -136,11 +130,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--tasks", type=int, default=5_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--requests", type=int, default=200, help="to each agent in each round")
+    parser.add_argument("--rate", type=float, default=100.0)
     given = parser.parse_args()
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name, service(Path(name)) as url:
         results["records_a_second"] = round(taken(url, given.records))
-        for which, address in (("without", ""), ("with", url), ("down", f"http://127.0.0.1:{free_port()}")):
+        ledgers = {"without": "", "with": url, "down": f"http://127.0.0.1:{free_port()}"}
+        for which, address in ledgers.items():
             state = Path(name) / which
             state.mkdir()
             reporter = Reporter(
@@ -148,6 +146,13 @@ def main() -> None:
             )
             results[f"microseconds_a_task_{which}_ledger"] = ended(reporter, given.tasks)
             reporter.close()
+        results["milliseconds_for_callers"] = callers.measured(
+            Path(name) / "callers",
+            ledgers | {"without_as_well": ""},
+            rounds=given.rounds,
+            requests=given.requests,
+            rate=given.rate,
+        )
     print(json.dumps(results, indent=2))
 
 

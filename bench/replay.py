@@ -21,7 +21,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.ledger import free_port, service, wait_for
+from bench.ledger import service, wait_for
+from bench.ports import free_port
 
 POSTED_WITHIN = 60.0
 

@@ -29,7 +29,7 @@ from tests.ledger.tasks import BEGIN, SECOND, document
 
 NARROW = tuple(role for role in RIGHTS if role not in EVERYWHERE_ONLY)
 OURS, THEIRS, NOBODYS = f"{4:032x}", f"{5:032x}", f"{99:032x}"
-THEIR_CURSOR = to_cursor(Place(BEGIN + 5 * SECOND, THEIRS))
+THEIR_CURSOR = to_cursor(Place(BEGIN + 5 * SECOND, THEIRS, "desk"))
 
 
 class Probe(NamedTuple):
@@ -57,14 +57,20 @@ JUDGED: dict[tuple[str, str], Sequence[Probe]] = {
         "/v1/tasks?namespace=",
         "/v1/tasks?namespace=%25",
         "/v1/tasks?namespace=lab",
+        "/v1/tasks?namespace=shop&version=%00",
         f"/v1/tasks?namespace=shop&cursor={THEIR_CURSOR}",
         f"/v1/tasks?cursor={THEIR_CURSOR}",
     ),
     ("GET", "/v1/tasks/{id}"): _probes(
-        *(f"/v1/tasks/{task}" for task in (OURS, THEIRS, NOBODYS)), f"/v1/tasks/{THEIRS}?namespace=shop"
+        *(f"/v1/tasks/{task}" for task in (OURS, THEIRS, NOBODYS)),
+        *(f"/v1/tasks/{THEIRS}?namespace={name}" for name in ("shop", "desk", "lab")),
+        f"/v1/tasks/{THEIRS}?namespace=shop&namespace=desk",
+        "/v1/tasks/%00",
     ),
     ("POST", "/v1/tasks/{id}/expected"): _probes(
         *(f"/v1/tasks/{task}/expected" for task in (OURS, THEIRS, NOBODYS)),
+        *(f"/v1/tasks/{THEIRS}/expected?namespace={name}" for name in ("shop", "desk", "lab")),
+        "/v1/tasks/%00/expected",
         body={"expected": "dog", "outcome": "success"},
     ),
     ("GET", "/v1/failures"): _probes(
@@ -86,6 +92,7 @@ JUDGED: dict[tuple[str, str], Sequence[Probe]] = {
         Probe("/v1/tasks", [document(50), document(4)]),
         Probe("/v1/tasks", [document(51, namespace="desk"), document(5, namespace="desk"), document(52)]),
         Probe("/v1/tasks", [document(53, namespace="lab")]),
+        Probe("/v1/tasks", [document(5), document(7), document(5, namespace="desk")]),
     ),
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
@@ -210,12 +217,44 @@ def test_all_pages_of_a_namespace_are_its_own(ledgers: tuple[Ledger, Ledger]) ->
         assert seen == list(range(38, -1, -2))
 
 
-def test_an_id_that_is_taken_is_answered_the_same_whosever_it_is(ledgers: tuple[Ledger, Ledger]) -> None:
+def test_an_id_that_another_namespace_has_is_as_good_as_any(ledgers: tuple[Ledger, Ledger]) -> None:
+    """Who guesses an id neither learns that it is taken, nor changes what has it, nor keeps anything out."""
+    both, alone = ledgers
+    theirs = Probe(f"/v1/tasks/{THEIRS}?namespace=desk")
+    before = both.ask("reader", "GET", theirs).content
+    label = Probe(f"/v1/tasks/{THEIRS}/expected", {"expected": "dog", "outcome": "success"})
+    asked = [
+        ("agent.shop", "POST", Probe("/v1/tasks", [document(5, output="ours")])),
+        ("agent.shop", "POST", label),
+        ("reader.shop", "GET", Probe(f"/v1/tasks/{THEIRS}")),
+        ("reader.shop", "GET", Probe("/v1/tasks?namespace=shop&limit=200")),
+    ]
+    answers = [[_said(ledger.ask(*one)) for one in asked] for ledger in (both, alone)]
+    assert answers[0] == answers[1]
+    posted, labelled, read, _ = (both.ask(*one) for one in asked)
+    assert posted.json() == {"stored": 0, "duplicates": 1, "rejected": []}
+    assert (labelled.status_code, read.json()["output"], read.json()["expected"]) == (204, "ours", "dog")
+    assert both.ask("reader", "GET", theirs).content == before
+    for namespace in ("shop", "desk"):
+        late = both.ask("agent", "POST", Probe("/v1/tasks", [document(99, namespace=namespace)]))
+        assert late.json()["stored"] == 1
+
+
+def test_who_opens_several_namespaces_says_which_task_is_meant(ledgers: tuple[Ledger, Ledger]) -> None:
     both, _ = ledgers
-    before = both.ask("reader", "GET", Probe(f"/v1/tasks/{THEIRS}")).content
-    theirs, ours = (
-        both.ask("agent.shop", "POST", Probe("/v1/tasks", [document(number)])) for number in (5, 4)
-    )
-    assert _said(theirs) == _said(ours)
-    assert theirs.json() == {"stored": 0, "duplicates": 1, "rejected": []}
-    assert both.ask("reader", "GET", Probe(f"/v1/tasks/{THEIRS}")).content == before
+    both.ask("agent.shop", "POST", Probe("/v1/tasks", [document(5, output="ours")]))
+    path = f"/v1/tasks/{THEIRS}"
+    label = {"expected": "dog"}
+    for owner, method, probe in (
+        ("reader", "GET", Probe(path)),
+        ("agent", "POST", Probe(f"{path}/expected", label)),
+    ):
+        answer = both.ask(owner, method, probe)
+        assert answer.status_code == 400
+        assert "as namespace=NAMESPACE" in answer.json()["error"]
+    for name, output in (("shop", "ours"), ("desk", None)):
+        assert both.ask("reader", "GET", Probe(f"{path}?namespace={name}")).json()["output"] == output
+    assert both.ask("agent", "POST", Probe(f"{path}/expected?namespace=desk", label)).status_code == 204
+    known = [both.ask("reader", "GET", Probe(f"{path}?namespace={name}")).json() for name in ("shop", "desk")]
+    assert [task["expected"] for task in known] == [None, "dog"]
+    assert both.ask("reader", "GET", Probe(f"/v1/tasks/{OURS}")).json()["namespace"] == "shop"

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from agentrollouts.api.task import TaskLabel, canonical
 from agentrollouts.ledger import retention as retention_module
 from agentrollouts.ledger.database import Database, StorageUnavailableError, parse_url
-from agentrollouts.ledger.errors import EvidenceExistsError
+from agentrollouts.ledger.errors import EvidenceExistsError, RequestError
 from agentrollouts.ledger.holdout import held_out
 from agentrollouts.ledger.retention import Retention, remove_old
 from agentrollouts.ledger.rights import FULL_SIGHT, Sight
@@ -111,6 +111,46 @@ def test_pages_repeat_and_skip_nothing_while_tasks_arrive(store: Store) -> None:
             break
         after = page.next
     assert seen == [6, 5, 4, 3, 2, 1, 0]
+
+
+def test_tasks_of_one_id_in_two_namespaces_are_two_tasks(database: Database, store: Store) -> None:
+    twins = [record(1, namespace=name, output=name) for name in ("shop", "desk")]
+    assert store.add([*twins, record(2)], now=BEGIN) == 3
+    assert store.add(twins, now=BEGIN) == 0
+    for twin in twins:
+        sight = Sight(frozenset({twin.namespace}), frozenset({twin.namespace}))
+        assert store.get(twin.id, sight=sight) == canonical(twin)
+        assert store.get(twin.id, sight=FULL_SIGHT, namespace=twin.namespace) == canonical(twin)
+        assert store.get(twin.id, sight=sight, namespace="lab") is None
+    with pytest.raises(RequestError, match="namespace=NAMESPACE"):
+        store.get(twins[0].id, sight=FULL_SIGHT)
+    with pytest.raises(RequestError, match="namespace=NAMESPACE"):
+        store.label(twins[0].id, TaskLabel(expected="dog"), namespaces=None)
+    assert store.label(twins[0].id, TaskLabel(expected="dog"), namespaces=None, namespace="desk")
+    assert store.get(twins[0].id, sight=FULL_SIGHT, namespace="shop") == canonical(twins[0])
+    assert "dog" in (store.get(twins[0].id, sight=FULL_SIGHT, namespace="desk") or "")
+
+
+def test_pages_tell_tasks_of_one_id_and_one_moment_apart(store: Store) -> None:
+    spaces = ["desk", "lab", "shop"]
+    store.add([record(number, namespace=name) for name in spaces for number in (1, 2)], now=BEGIN)
+    seen: list[tuple[int, str]] = []
+    after = None
+    while True:
+        page = store.page(Query(limit=1, after=after))
+        seen += [(int(task["id"], 16), task["namespace"]) for task in map(json.loads, page.records)]
+        if page.next is None:
+            break
+        after = page.next
+    assert seen == [(number, name) for number in (2, 1) for name in reversed(spaces)]
+
+
+def test_what_is_removed_of_one_namespace_stays_in_another(database: Database, store: Store) -> None:
+    store.add([record(number) for number in range(5)], now=BEGIN)
+    store.add([record(number, namespace="desk") for number in range(2)], now=BEGIN)
+    assert remove_old(database, Retention(age=NEVER, per_agent=2), now=BEGIN) == 3
+    assert numbers(store, namespace="shop", agent="support") == [4, 3]
+    assert numbers(store, namespace="desk", agent="support") == [1, 0]
 
 
 def test_a_full_last_page_is_the_last_one(store: Store) -> None:

@@ -21,7 +21,8 @@ from agentrollouts.api.task import (
 )
 from agentrollouts.ledger.intake import NDJSON, read_batch
 from agentrollouts_kit.identity import Identity
-from agentrollouts_kit.records import MAX_RECORD_BYTES, MAX_TOOL_CALLS, Body, Draft, write
+from agentrollouts_kit.records import MAX_TOOL_CALLS, Body, Draft, write
+from agentrollouts_kit.room import MAX_RECORD_BYTES
 from agentrollouts_kit.vocabulary import COHORTS, EVENTS, FEEDBACK, OUTCOMES
 
 IDENTITY = Identity("support", "1.2.0", "abababababab", "sha256:" + "ab" * 32, "shop")
@@ -64,7 +65,7 @@ CALLS = st.fixed_dictionaries(
 
 
 def drafted(*, calls: Any = (), **fields: Any) -> Draft:
-    draft = Draft(1, "user-7", shadow=False)
+    draft = Draft(f"{7:032x}", 1, "user-7", shadow=False)
     draft.finished = draft.started + 1.5
     for name, value in fields.items():
         bare = isinstance(value, Body) or name not in ("input", "output", "expected")

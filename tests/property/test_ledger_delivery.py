@@ -91,7 +91,7 @@ class Delivery(RuleBasedStateMachine):
 
     def _until_spooled(self) -> None:
         posting = self._reporter._posting
-        self._until(lambda: posting._counts["taken"] == posting._counts["handled"])
+        self._until(lambda: not posting._handover)
 
     def _until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _DEADLINE_SECONDS

@@ -7,7 +7,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from agentrollouts_kit.capture import CapturedBody, Onlooker
-from agentrollouts_kit.records import ABSENT, MAX_RECORD_BYTES, Body, Draft, truncated
+from agentrollouts_kit.records import ABSENT, Body, Draft
+from agentrollouts_kit.room import MAX_RECORD_BYTES, truncated
 
 
 class Exchange(Onlooker):

@@ -3,11 +3,13 @@
 The agent does one bounded append. One thread writes the records and lets them wait in the spool, another posts them from
 there, so that a ledger that hangs or is down delays neither the agent nor the spool. A record leaves the spool
 when the ledger has it; one that finds no room, or that the ledger will never take, is dropped and counted.
+
+While one of the two works, the agent waits for the interpreter. So both do what comes within a moment at once, in few files and few
+requests, and the first one lets go of it after a few records.
 """
 
 from __future__ import annotations
 
-import queue
 import random
 import threading
 import time
@@ -17,14 +19,28 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from agentrollouts_kit.delivery import LedgerDownError, deliver
+from agentrollouts_kit.handover import Handover
 from agentrollouts_kit.identity import Identity
 from agentrollouts_kit.problems import Problems
 from agentrollouts_kit.records import Draft, write
 from agentrollouts_kit.settings import Settings
-from agentrollouts_kit.spool import MAX_BATCH_RECORDS, DiskSpool, MemorySpool, Spool, in_batches
+from agentrollouts_kit.spool import (
+    MAX_BATCH_RECORDS,
+    DiskSpool,
+    MemorySpool,
+    Spool,
+    fills_a_batch,
+    in_batches,
+)
 
 QUEUE: Final = 256
 """Finished tasks whose records are not yet written."""
+WRITE_SECONDS: Final = 0.02
+"""How long a finished task waits for others that are written with it: what a process that is killed loses."""
+POST_SECONDS: Final = 0.25
+"""How long a written record waits for others that are posted with it."""
+_STRETCH_SECONDS, _BREATH_SECONDS = 0.0002, 0.00005
+"""How long records are written before others get the interpreter, and the sleep for that: without one it is taken back at once."""
 DISK_BYTES: Final = 64 * 1024 * 1024
 MEMORY_BYTES: Final = 16 * 1024 * 1024
 FLUSH_SECONDS: Final = 5.0
@@ -53,7 +69,7 @@ class Posting:
         self._settings = settings
         self._identity = identity
         self._problems = problems
-        self._queue: queue.SimpleQueue[Draft | None] = queue.SimpleQueue()
+        self._handover: Handover[Draft] = Handover(QUEUE, rest_seconds=WRITE_SECONDS)
         self._counts: Counter[str] = Counter()
         self._lock = threading.RLock()
         self._spools: tuple[Spool, ...] = ()
@@ -62,13 +78,10 @@ class Posting:
 
     def put(self, draft: Draft) -> None:
         """Post this record some time. Never waits and never raises."""
-        with self._lock:
-            if self._counts["taken"] - self._counts["handled"] >= QUEUE or self._stopping.is_set():
-                self._counts["queue"] += 1
-                return
-            self._counts["taken"] += 1
-            self._queue.put(draft)
-        self.start()
+        if self._stopping.is_set() or not self._handover.put(draft):
+            self._count("queue")
+        elif not self._threads:
+            self.start()
 
     def start(self) -> None:
         """Begin to post what an earlier process left behind; again is harmless."""
@@ -91,13 +104,14 @@ class Posting:
             posted=counts["posted"],
             cut=counts["cut"],
             dropped={reason: counts[reason] for reason in DROPS},
-            spooled=counts["taken"] - counts["handled"] + sum(spool.waiting() for spool in self._spools),
+            spooled=len(self._handover) + sum(spool.waiting() for spool in self._spools),
         )
 
     def flush_steps(self, seconds: float) -> Generator[None, None, None]:
         """Yields whenever it wants to be resumed a little later, until everything is posted or the time is over."""
         if not self._threads:
             return
+        self._handover.hurry()
         self._hurry.set()
         end = time.monotonic() + seconds
         while self.counts().spooled and time.monotonic() < end:
@@ -108,7 +122,7 @@ class Posting:
         self._stopping.set()
         self._news.set()
         self._hurry.set()
-        self._queue.put(None)
+        self._handover.close()
 
     def _open(self) -> Iterator[Spool]:
         if self._settings.state_dir:
@@ -123,19 +137,23 @@ class Posting:
         """The first thread: from the queue to the spool."""
         self._spools = tuple(self._open())
         self._opened.set()
-        while (first := self._queue.get()) is not None:
-            drafts = [first]
-            while len(drafts) < MAX_BATCH_RECORDS and not self._queue.empty():
-                if (draft := self._queue.get()) is None:
-                    self._queue.put(None)
-                    break
-                drafts.append(draft)
-            lines = [line for draft in drafts for line in self._written(draft)]
-            for batch in in_batches(lines):
+        while self._handover.wait():
+            drafts = self._handover.oldest(MAX_BATCH_RECORDS)
+            for batch in in_batches(self._lines(drafts)):
                 if not self._appended(batch):
                     self._count("spool", len(batch))
-            self._count("handled", len(drafts))
+            self._handover.done(len(drafts))
             self._news.set()
+
+    def _lines(self, drafts: Sequence[Draft]) -> list[bytes]:
+        lines: list[bytes] = []
+        began = time.perf_counter()
+        for draft in drafts:
+            lines += self._written(draft)
+            if time.perf_counter() - began > _STRETCH_SECONDS and not self._handover.hurried:
+                time.sleep(_BREATH_SECONDS)
+                began = time.perf_counter()
+        return lines
 
     def _written(self, draft: Draft) -> Iterator[bytes]:
         try:
@@ -146,7 +164,8 @@ class Posting:
             )
             self._count("failed")
             return
-        self._count("cut", int(cut))
+        if cut:
+            self._count("cut")
         yield line
 
     def _appended(self, lines: Sequence[bytes]) -> bool:
@@ -161,24 +180,29 @@ class Posting:
     def _post(self) -> None:
         """The second thread: from the spool to the ledger."""
         self._opened.wait()
-        failures = 0
-        while not self._stopping.is_set():
+        failures, pause = 0, POST_SECONDS
+        while True:
+            self._hurry.wait(pause)
+            if self._stopping.is_set():
+                return
+            if failures:
+                self._hurry.clear()
             try:
-                if not self._post_oldest():
+                posted = self._post_oldest()
+                if not posted:
                     self._news.wait(_LONGEST_PAUSE)
                     self._news.clear()
-                failures = 0
+                failures, pause = 0, 0.0 if fills_a_batch(posted) else POST_SECONDS
             except Exception as error:  # noqa: BLE001 - the thread has to live on
                 told = error if isinstance(error, LedgerDownError) else None
                 self._problems.note(
                     "ledger", "tasks wait for the ledger: %s", error, error=None if told else error
                 )
                 failures = min(failures + 1, _MOST_DOUBLINGS)
-                self._hurry.wait(_pause(failures, told.retry_seconds if told else 0.0))
-                self._hurry.clear()
+                pause = _pause(failures, told.retry_seconds if told else 0.0)
 
-    def _post_oldest(self) -> bool:
-        """Whether something was posted."""
+    def _post_oldest(self) -> Sequence[bytes]:
+        """The records that were posted, or refused; none where none can be taken now."""
         for spool in self._spools:
             try:
                 batch = spool.oldest()
@@ -199,8 +223,8 @@ class Posting:
             self._count("refused", len(delivery.refused))
             self._count("posted", delivery.posted)
             batch.posted()
-            return True
-        return False
+            return batch.lines
+        return ()
 
     def _count(self, what: str, number: int = 1) -> None:
         with self._lock:

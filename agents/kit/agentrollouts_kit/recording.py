@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -13,11 +14,13 @@ from agentrollouts_kit.tally import Tally
 
 
 class Recording:
-    """Takes down the tasks of one process for the task ledger, if there is one."""
+    """Takes down the tasks of one process for the task ledger, if there is one. A forked child makes its own, whose ids are others."""
 
     def __init__(self, posting: Posting, problems: Problems) -> None:
         self._posting = posting
         self._problems = problems
+        # NB: of its own, since an agent may seed everybody's; and not the system's, which lets another thread have the interpreter.
+        self._chance = random.Random()  # noqa: S311 - an id is no secret
 
     def exchange(self, scope: MutableMapping[str, Any]) -> Exchange | None:
         """What looks on at a request for its task's record."""
@@ -25,7 +28,9 @@ class Recording:
 
     def begin(self, *, cohort: int, session: str | None, shadow: bool) -> Draft | None:
         """The record of a task that begins; None when there is no ledger."""
-        return Draft(cohort, session, shadow) if self._posting.enabled else None
+        if not self._posting.enabled:
+            return None
+        return Draft(f"{self._chance.getrandbits(128):032x}", cohort, session, shadow)
 
     def finish(
         self, draft: Draft, tally: Tally, outcome: int, *, seconds: float, exchange: Exchange | None
@@ -33,7 +38,8 @@ class Recording:
         """The task has ended, so many seconds after it began. A record that lacks a body waits for the HTTP answer."""
         draft.outcome = outcome
         draft.finished = draft.started + max(0.0, seconds)
-        draft.events = frozenset(tally.events)
+        if tally.events:
+            draft.events = frozenset(tally.events)
         draft.cost_usd, draft.llm_calls = tally.cost_usd, tally.llm_calls
         if exchange is None or not exchange.claim() or not exchange.hold(draft):
             self._put(draft)

@@ -9,26 +9,18 @@ from __future__ import annotations
 import json
 import math
 import time
-import uuid
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from agentrollouts_kit.answer_text import answer_text
 from agentrollouts_kit.identity import Identity
 from agentrollouts_kit.keys import key_digest
+from agentrollouts_kit.room import MAX_RECORD_BYTES, Room, truncated
 from agentrollouts_kit.vocabulary import COHORTS, EVENTS, FEEDBACK, OUTCOMES
 
-MAX_RECORD_BYTES: Final = 262_144
-"""The largest record the ledger takes, in bytes of JSON with sorted keys and no spaces."""
 MAX_TOOL_CALLS: Final = 256
 _MAX_NAME, _MAX_ERROR = 128, 1024
-_MAX_VALUES: Final = 20_000
-"""Numbers, strings, lists and so on in one record: what an agent may be held up by copying them."""
-_MAX_DEPTH: Final = 32
-_MAX_INT_BITS: Final = 256
 _MAX_DOLLARS: Final = 999_999_999.0
 _CAN_BE_CUT: Final = ("input", "output", "expected")
 
@@ -40,91 +32,30 @@ class Body(NamedTuple):
     content_type: str
 
 
-class _FullError(Exception):
-    """More than a record can hold."""
-
-
-class Room:
-    """What a record may still take: characters and values."""
-
-    __slots__ = ("chars", "cut", "values")
-
-    def __init__(self, values: int = _MAX_VALUES) -> None:
-        self.chars = MAX_RECORD_BYTES
-        self.values = values
-        self.cut = False
-        """Whether something was too large."""
-
-    def copy(self, value: object, *, size: int = 0) -> object:
-        """The value as JSON could hold it; where it is too large, its size, which is at least `size` bytes."""
-        before = self.chars
-        try:
-            return self._copy(value, _MAX_DEPTH)
-        except _FullError:
-            seen, self.chars, self.cut = before - self.chars, before, True
-            return truncated(max(seen, size))
-
-    def _copy(self, value: object, depth: int) -> object:
-        self._take(chars=1, values=1)
-        if value is None or isinstance(value, (bool, str)):
-            return self._text(value) if isinstance(value, str) else value
-        if isinstance(value, (int, float)):
-            return _number(value)
-        if isinstance(value, (bytes, bytearray)):
-            self._take(chars=len(value))
-            return value.decode("utf-8", "replace")
-        if depth == 0:
-            raise _FullError
-        if isinstance(value, (dict, Mapping)):
-            return {self._name(name): self._copy(item, depth - 1) for name, item in value.items()}
-        if isinstance(value, (list, tuple, AbstractSet)):
-            return [self._copy(item, depth - 1) for item in value]
-        if is_dataclass(value) and not isinstance(value, type):
-            return {item.name: self._copy(getattr(value, item.name), depth - 1) for item in fields(value)}
-        if callable(dump := getattr(value, "model_dump", None)) and not isinstance(value, type):
-            return self._copy(dump(), depth - 1)
-        return self._text(str(value))
-
-    def _name(self, name: object) -> str:
-        # NB: two names that differ in what is no character would become one, and the ledger would read another record.
-        return self._text(str(name)).encode("utf-8", "replace").decode()
-
-    def _text(self, text: str) -> str:
-        self._take(chars=len(text))
-        # NB: of a subclass, such as an enum's member, only the text itself.
-        return str.__str__(text)
-
-    def _take(self, *, chars: int = 0, values: int = 0) -> None:
-        self.chars -= chars
-        self.values -= values
-        if self.chars < 0 or self.values < 0:
-            raise _FullError
-
-
-def truncated(size: int) -> dict[str, object]:
-    """What stands for a value that was too large; `size` in bytes, at least."""
-    return {"truncated": True, "bytes": size}
-
-
 ABSENT: Final = object()
 """Of an input or output that nobody has told."""
+
+
+_Call = tuple[str, object, object, str | None, float | None]
+_CALL: Final = ("name", "arguments", "result", "error", "durationSeconds")
+"""What a record calls the parts of a `_Call`."""
 
 
 @dataclass(slots=True, eq=False)
 class Draft:
     """The record of one task, while it runs and until it is written. `started` and `finished` in seconds since 1970."""
 
+    id: str
     cohort: int
     session: str | None
     shadow: bool
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: float = field(default_factory=time.time)
     finished: float = 0.0
     outcome: int = 0
     input: object = ABSENT
     output: object = ABSENT
     expected: object = None
-    calls: list[dict[str, object]] = field(default_factory=list)
+    calls: list[_Call] = field(default_factory=list)
     calls_left_out: bool = False
     events: frozenset[int] = frozenset()
     cost_usd: float = 0.0
@@ -145,16 +76,21 @@ class Draft:
         if len(self.calls) == MAX_TOOL_CALLS:
             self.calls_left_out = True
             return
-        known = isinstance(duration_seconds, (int, float)) and math.isfinite(duration_seconds)
+        copy = self.room.copy
         self.calls.append(
-            {
-                "name": str(name)[:_MAX_NAME] or "unnamed",
-                "arguments": self.room.copy(arguments),
-                "result": self.room.copy(result),
-                "error": None if error is None else str(error)[:_MAX_ERROR],
-                "durationSeconds": max(0.0, float(duration_seconds or 0.0)) if known else None,
-            }
+            (
+                str(name)[:_MAX_NAME] or "unnamed",
+                copy(arguments),
+                copy(result),
+                None if error is None else str(error)[:_MAX_ERROR],
+                None if duration_seconds is None else _duration(duration_seconds),
+            )
         )
+
+
+def _duration(seconds: float) -> float | None:
+    known = isinstance(seconds, (int, float)) and math.isfinite(seconds)
+    return max(0.0, float(seconds)) if known else None
 
 
 class Written(NamedTuple):
@@ -192,7 +128,7 @@ def _document(draft: Draft, identity: Identity, bodies: Room) -> dict[str, Any]:
         "outcome": OUTCOMES[draft.outcome],
         "input": _value(draft.input, bodies),
         "output": _value(draft.output, bodies),
-        "toolCalls": draft.calls,
+        "toolCalls": [dict(zip(_CALL, call, strict=True)) for call in draft.calls],
         "expected": draft.expected,
         "feedback": [event for event in FEEDBACK if EVENTS.index(event) in draft.events],
         "costDollars": _dollars(draft.cost_usd),
@@ -239,20 +175,17 @@ def _content(body: Body, bodies: Room) -> object:
     return answer_text(body.content, kind)
 
 
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def _encoded(value: object) -> bytes:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _ENCODER.encode(value)
     # NB: half of a surrogate pair, which Python's strings can hold, is no character.
     return text.encode("utf-8", "replace")
 
 
-def _number(value: float) -> object:
-    if isinstance(value, int):
-        return int(value) if value.bit_length() <= _MAX_INT_BITS else truncated(value.bit_length() // 8)
-    return float(value) if math.isfinite(value) else str(value)
-
-
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _dollars(usd: float) -> str | None:

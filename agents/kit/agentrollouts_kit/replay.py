@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from agentrollouts_kit.records import ABSENT, Room
+from agentrollouts_kit.records import ABSENT
+from agentrollouts_kit.room import Room
 from agentrollouts_kit.tally import Tally
 
 MAX_CALLS: Final = 1000

@@ -206,6 +206,14 @@ def in_batches(lines: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
             left.popleft()
 
 
+def fills_a_batch(lines: Sequence[bytes]) -> bool:
+    """Whether they are so many, or so much, that it isn't worth to wait for others.
+
+    Of two batches from a folder that has enough, one always is: the second one's first file didn't fit into the first one.
+    """
+    return 2 * len(lines) > MAX_BATCH_RECORDS or 2 * sum(map(len, lines)) > MAX_BATCH_BYTES
+
+
 def _first(lines: deque[bytes]) -> Iterator[bytes]:
     size = 0
     for number, line in enumerate(lines):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from agentrollouts_kit.context import current
 from agentrollouts_kit.records import Draft
@@ -93,7 +92,8 @@ class Task:
     def refuse(self) -> None:
         """The agent declined to do what was asked."""
         self._set(_REFUSED)
-        self._record(lambda draft: setattr(draft, "refusal", True))
+        if self._draft is not None:
+            self._draft.refusal = True
 
     def escalate(self) -> None:
         """The agent handed the task to a person."""
@@ -135,11 +135,13 @@ class Task:
         calls[call] = calls.get(call, 0) + 1
         if not ok:
             self._tally.events[TOOL_FAILURE] = 0
-        self._record(
-            lambda draft: draft.add_call(
-                name, arguments=arguments, result=result, error=error, duration_seconds=duration_seconds
-            )
-        )
+        if self._draft is not None:
+            try:
+                self._draft.add_call(
+                    name, arguments=arguments, result=result, error=error, duration_seconds=duration_seconds
+                )
+            except Exception as problem:  # noqa: BLE001 - as in `_tell`
+                self._note_unreadable(problem)
 
     def checkpoint(self) -> None:
         """The agent stopped at a checkpoint for somebody to confirm."""
@@ -214,26 +216,30 @@ class Task:
 
     def record_input(self, value: object) -> None:
         """What was asked, for the task ledger; without a word on it, the body of the HTTP request."""
-        self._record(lambda draft: setattr(draft, "input", draft.room.copy(value)))
+        self._tell("input", value)
 
     def record_output(self, value: object) -> None:
         """What was answered, for the task ledger; without a word on it, the body of the HTTP answer."""
         if self._replay is not None:
             self._replay.tell_output(value)
-        self._record(lambda draft: setattr(draft, "output", draft.room.copy(value)))
+        self._tell("output", value)
 
     def record_expected(self, value: object) -> None:
         """The right answer, for the task ledger, where somebody knows it."""
-        self._record(lambda draft: setattr(draft, "expected", draft.room.copy(value)))
+        self._tell("expected", value)
 
-    def _record(self, fill: Callable[[Draft], None]) -> None:
-        if self._draft is not None:
+    def _tell(self, what: Literal["input", "output", "expected"], value: object) -> None:
+        draft = self._draft
+        if draft is not None:
             try:
-                fill(self._draft)
+                setattr(draft, what, draft.room.copy(value))
             except Exception as error:  # noqa: BLE001 - a value that can't be read is not the agent's trouble
-                self._reporter.problems.note(
-                    "recorded value", "a value for the task ledger could not be read: left out", error=error
-                )
+                self._note_unreadable(error)
+
+    def _note_unreadable(self, error: Exception) -> None:
+        self._reporter.problems.note(
+            "recorded value", "a value for the task ledger could not be read: left out", error=error
+        )
 
     def _happened(self, event: int) -> None:
         self._check_open()

@@ -87,15 +87,17 @@ class _Pages:
 
     async def get_task(self, request: Request) -> Response:
         grants = self._grants(request)
-        grants.namespaces(Right.READ_TASKS)
-        return _json(
-            await run_in_threadpool(self._service.get, request.path_params["id"], sight=grants.sight)
-        )
+        named = _named(request, grants, Right.READ_TASKS)
+        task = request.path_params["id"]
+        return _json(await run_in_threadpool(self._service.get, task, sight=grants.sight, namespace=named))
 
     async def label_task(self, request: Request) -> Response:
-        opened = self._grants(request).namespaces(Right.WRITE_TASKS)
+        grants = self._grants(request)
+        named = _named(request, grants, Right.WRITE_TASKS)
+        opened = grants.namespaces(Right.WRITE_TASKS)
         body = await _body(request)
-        await run_in_threadpool(self._service.label, request.path_params["id"], body, namespaces=opened)
+        task = request.path_params["id"]
+        await run_in_threadpool(self._service.label, task, body, namespaces=opened, namespace=named)
         return Response(status_code=204)
 
     async def list_evidence(self, request: Request) -> Response:
@@ -136,14 +138,34 @@ class _Pages:
     async def _page(self, request: Request, *, failures: bool) -> Response:
         grants = self._grants(request)
         grants.namespaces(Right.READ_TASKS)
-        items = request.query_params.multi_items()
-        parameters = dict(items)
-        if len(parameters) < len(items):
-            raise RequestError("expected each parameter once")
+        parameters = _parameters(request)
         grants.demand(Right.READ_TASKS, parameters.get("namespace"))
         return _json(
             await run_in_threadpool(self._service.page, parameters, sight=grants.sight, failures=failures)
         )
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    items = request.query_params.multi_items()
+    parameters = dict(items)
+    if len(parameters) < len(items):
+        raise RequestError("expected each parameter once")
+    # NB: PostgreSQL has no text with such a character in it, and raises.
+    if any("\0" in text for text in (request.path_params.get("id", ""), *parameters.values())):
+        raise RequestError("expected an id and parameters without the character NUL, which none has; got one")
+    return parameters
+
+
+def _named(request: Request, grants: Grants, right: Right) -> str | None:
+    """The namespace that a request about one task names; NotAllowedError unless the right is given there, or anywhere where it names none."""
+    grants.namespaces(right)
+    parameters = _parameters(request)
+    if unknown := sorted(parameters.keys() - {"namespace"}):
+        raise RequestError(f"expected namespace=NAMESPACE or nothing; got {', '.join(unknown)[:200]}")
+    named = parameters.get("namespace")
+    if named is not None:
+        grants.demand(right, named)
+    return named
 
 
 def _json(body: str | bytes) -> Response:

@@ -94,6 +94,8 @@ class Database:
             with self._engine.execution_options(writes=True).begin() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATIONS})
+                    # NB: a large table takes longer than any request may.
+                    connection.execute(text("SET LOCAL statement_timeout = 0"))
                 config = Config()
                 config.set_main_option("script_location", "agentrollouts.ledger:migrations")
                 config.attributes["connection"] = connection

@@ -6,19 +6,22 @@ import base64
 import re
 from typing import NamedTuple
 
-_PLACE = re.compile(r"(-?\d{1,18})\.([0-9a-f]{32})")
+from agentrollouts.ledger.names import DNS_LABEL
+
+_PLACE = re.compile(rf"(-?\d{{1,18}})\.([0-9a-f]{{32}})\.({DNS_LABEL.pattern})")
 
 
 class Place(NamedTuple):
-    """A task by what the list is sorted by. Neither changes, so a page is never shifted by what is added meanwhile."""
+    """A task by what the list is sorted by. None of it changes, so a page is never shifted by what is added meanwhile."""
 
     finished: int
     id: str
+    namespace: str
 
 
 def to_cursor(place: Place) -> str:
     """The place as a cursor."""
-    return base64.urlsafe_b64encode(f"{place.finished}.{place.id}".encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(".".join(map(str, place)).encode()).decode().rstrip("=")
 
 
 def from_cursor(cursor: str) -> Place:
@@ -34,7 +37,7 @@ def from_cursor(cursor: str) -> Place:
     found = _PLACE.fullmatch(text)
     if found is None:
         raise ValueError(_expected(cursor))
-    return Place(int(found[1]), found[2])
+    return Place(int(found[1]), found[2], found[3])
 
 
 def _expected(cursor: str) -> str:

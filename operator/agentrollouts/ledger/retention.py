@@ -67,7 +67,7 @@ def _remove_batch(database: Database, retention: Retention, agent: _Agent, now: 
             older = and_(tasks.c.failure.is_(True), _place() < tuple_(*last_failure))
             wanted = wanted.where(or_(tasks.c.failure.is_(False), older))
         ids = list(connection.execute(wanted.limit(BATCH)).scalars())
-        connection.execute(delete(tasks).where(tasks.c.id.in_(ids)))
+        connection.execute(delete(tasks).where(agent.owns, tasks.c.id.in_(ids)))
         return len(ids)
 
 

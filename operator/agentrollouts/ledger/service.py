@@ -68,21 +68,24 @@ class Service:
         after = "null" if page.next is None else json.dumps(to_cursor(page.next))
         return f'{{"next":{after},"tasks":[{",".join(page.records)}]}}'
 
-    def get(self, task: str, *, sight: Sight) -> str:
-        """One record as JSON. NotFoundError: there is none, or it is out of sight, which nobody is told apart."""
-        found = self._store.get(task, sight=sight)
+    def get(self, task: str, *, sight: Sight, namespace: str | None) -> str:
+        """One record as JSON. NotFoundError: there is none, or it is out of sight, which nobody is told apart.
+
+        RequestError: several namespaces in sight have one with this id, and ``namespace`` names none of them.
+        """
+        found = self._store.get(task, sight=sight, namespace=namespace)
         if found is None:
             raise NotFoundError(f"there is no task {task[:64]!r}; it may have been removed by its age")
         return found
 
-    def label(self, task: str, body: bytes, *, namespaces: Namespaces) -> None:
-        """Add what became known of a task of these namespaces after it had ended. NotFoundError, RequestError, RedactionError."""
+    def label(self, task: str, body: bytes, *, namespaces: Namespaces, namespace: str | None) -> None:
+        """Add what became known of a task of these namespaces after it had ended. NotFoundError, RequestError as above, RedactionError."""
         try:
             label = TaskLabel.model_validate(parse(body))
         except ValidationError as error:
             raise RequestError(sentence(error)) from error
         label = label.model_copy(update={"expected": redacted_value(label.expected, self._redaction)})
-        if not self._store.label(task, label, namespaces=namespaces):
+        if not self._store.label(task, label, namespaces=namespaces, namespace=namespace):
             raise NotFoundError(f"there is no task {task[:64]!r} to label; it may not have arrived yet")
 
     def put_evidence(self, namespace: str, rollout: str, attempt: int, bundle: bytes) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, or_, select, true, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agentrollouts.api.task import TaskLabel, TaskRecord, canonical
 from agentrollouts.ledger.database import Database
-from agentrollouts.ledger.errors import EvidenceExistsError
+from agentrollouts.ledger.errors import EvidenceExistsError, RequestError
 from agentrollouts.ledger.holdout import held_out
 from agentrollouts.ledger.paging import Place
 from agentrollouts.ledger.rights import FULL_SIGHT, Namespaces, Sight
@@ -21,6 +21,8 @@ MOST_FAILURES: Final = 500
 """Failures of one agent that are kept whatever their age, and told."""
 MOST_PAGE_BYTES: Final = 4 * 1024 * 1024
 """A page that has reached this many characters of records ends, however many were asked for."""
+_PLACE: Final = (tasks.c.finished, tasks.c.id, tasks.c.namespace)
+"""What lists are sorted by, and cursors are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +66,17 @@ class Store:
         """Store those that aren't there yet, all or none; how many that were. ``now`` in microseconds since 1970."""
         if not records:
             return 0
-        # NB: in the order of the ids, so that two batches with the same tasks never wait for one another.
-        rows = [self._row(record) | {"received": now} for record in sorted(records, key=lambda one: one.id)]
+        # NB: in the order of the key, so that two batches with the same tasks never wait for one another.
+        ordered = sorted(records, key=lambda one: (one.id, one.namespace))
+        rows = [self._row(record) | {"received": now} for record in ordered]
         with self._database.writing() as connection:
             return sum(_insert_once(connection, tasks, row) for row in rows)
 
-    def get(self, task: str, *, sight: Sight) -> str | None:
-        """One record; None where there is none, or none to be seen."""
-        wanted = select(tasks.c.record).where(tasks.c.id == task, _seen(sight))
+    def get(self, task: str, *, sight: Sight, namespace: str | None = None) -> str | None:
+        """One record; None where there is none, or none to be seen. RequestError as of `label`."""
         with self._database.reading() as connection:
-            found: str | None = connection.execute(wanted).scalar()
-        return found
+            found = _only(connection, _by_id(task, namespace).where(_seen(sight)))
+        return None if found is None else str(found.record)
 
     def page(self, query: Query) -> Page:
         """One page, newest first by the time at which the tasks ended."""
@@ -86,21 +88,28 @@ class Store:
                 if len(records) == query.limit or room <= 0:
                     return Page(records, last)
                 records.append(row.record)
-                last = Place(row.finished, row.id)
+                last = Place(row.finished, row.id, row.namespace)
                 room -= len(row.record)
         return Page(records, None)
 
-    def label(self, task: str, label: TaskLabel, *, namespaces: Namespaces) -> bool:
-        """Add what became known later; False where there is no such task in these namespaces."""
+    def label(
+        self, task: str, label: TaskLabel, *, namespaces: Namespaces, namespace: str | None = None
+    ) -> bool:
+        """Add what became known later; False where there is no such task in these namespaces.
+
+        Raises:
+            RequestError: several of them have one with this id, and no ``namespace`` says which is meant.
+        """
         with self._database.writing() as connection:
-            wanted = select(tasks.c.record).where(tasks.c.id == task, _within(namespaces))
-            found = connection.execute(wanted.with_for_update()).scalar()
+            wanted = _by_id(task, namespace).where(_within(namespaces))
+            found = _only(connection, wanted.with_for_update())
             if found is None:
                 return False
-            record = TaskRecord.model_validate_json(found)
+            record = TaskRecord.model_validate_json(found.record)
             outcome = label.outcome or record.outcome
             row = self._row(record.model_copy(update={"expected": label.expected, "outcome": outcome}))
-            connection.execute(update(tasks).where(tasks.c.id == task).values(row))
+            this = and_(tasks.c.id == task, tasks.c.namespace == found.namespace)
+            connection.execute(update(tasks).where(this).values(row))
             return True
 
     def put_evidence(self, namespace: str, rollout: str, attempt: int, bundle: bytes, *, now: int) -> bool:
@@ -157,8 +166,23 @@ def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> i
     return len(connection.execute(statement.returning(*table.primary_key)).all())
 
 
+def _by_id(task: str, namespace: str | None) -> Select[Any]:
+    wanted = select(tasks.c.namespace, tasks.c.record).where(tasks.c.id == task)
+    return wanted if namespace is None else wanted.where(tasks.c.namespace == namespace)
+
+
+def _only(connection: Connection, wanted: Select[Any]) -> Row[Any] | None:
+    """The one task that is found; None: none. RequestError: several."""
+    first, *others = connection.execute(wanted.limit(2)).all() or (None,)
+    if others:
+        raise RequestError(
+            "expected the namespace of the task as well, as namespace=NAMESPACE: several have a task with this id"
+        )
+    return first
+
+
 def _selected(query: Query) -> Select[Any]:
-    wanted = select(tasks.c.id, tasks.c.finished, tasks.c.record)
+    wanted = select(*_PLACE, tasks.c.record)
     for column, value in (
         (tasks.c.namespace, query.namespace),
         (tasks.c.agent, query.agent),
@@ -170,12 +194,12 @@ def _selected(query: Query) -> Select[Any]:
     if query.since is not None:
         wanted = wanted.where(tasks.c.finished >= query.since)
     if query.after is not None:
-        wanted = wanted.where(tuple_(tasks.c.finished, tasks.c.id) < tuple_(*query.after))
+        wanted = wanted.where(tuple_(*_PLACE) < tuple_(*query.after))
     wanted = wanted.where(_seen(query.sight))
     if query.failures:
         wanted = wanted.where(tasks.c.failure.is_(True))
     # NB: one more than the page holds tells whether there is another page.
-    return wanted.order_by(tasks.c.finished.desc(), tasks.c.id.desc()).limit(query.limit + 1)
+    return wanted.order_by(*(column.desc() for column in _PLACE)).limit(query.limit + 1)
 
 
 def _seen(sight: Sight) -> ColumnElement[bool]:

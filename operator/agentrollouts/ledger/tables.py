@@ -10,7 +10,7 @@ tasks = Table(
     "tasks",
     metadata,
     Column("id", String(32), primary_key=True),
-    Column("namespace", String(63), nullable=False),
+    Column("namespace", String(63), primary_key=True),
     Column("agent", String(40), nullable=False),
     Column("version", String(20), nullable=False),
     Column("outcome", String(16), nullable=False),
@@ -19,12 +19,13 @@ tasks = Table(
     Column("finished", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False),
     Column("record", Text, nullable=False),
-    Index("tasks_newest", "finished", "id"),
+    Index("tasks_newest", "finished", "id", "namespace"),
     Index("tasks_newest_of_agent", "namespace", "agent", "finished", "id"),
     Index("tasks_failures_of_agent", "namespace", "agent", "failure", "finished", "id"),
     Index("tasks_received", "received"),
 )
-"""`finished` (by the agent's clock) and `received` (by the ledger's) are microseconds since 1970. `failure`: the outcome is a
+"""A task is its namespace and its id: what one namespace posts is never in the way of another. The id comes first in the key, so that who may
+see every namespace finds a task by its id alone. `finished` (by the agent's clock) and `received` (by the ledger's) are microseconds since 1970. `failure`: the outcome is a
 failure and a user met it, so it belongs to the agent's failure log."""
 
 evidence = Table(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ import pytest
 
 from agentrollouts_kit import OutcomeMiddleware, Reporter, posting, task
 from agentrollouts_kit.delivery import LedgerDownError, deliver
+from agentrollouts_kit.records import Draft
 from tests.kit.reading import Reading
 from tests.ledger.process import LedgerProcess
 from tests.unit.kit.conftest import HandClock
@@ -273,7 +276,7 @@ def test_a_ledger_that_hangs_delays_neither_the_agent_nor_the_spool(
         for _ in range(posting.QUEUE * 2):
             with reporter.task():
                 pass
-            until(lambda: reporter._posting._counts["taken"] == reporter._posting._counts["handled"])
+            until(lambda: not reporter._posting._handover)
         counts = reporter._posting.counts()
         assert (counts.spooled, counts.dropped["queue"]) == (posting.QUEUE * 2 + 1, 0)
         released.set()
@@ -286,10 +289,10 @@ def test_what_finds_no_room_is_dropped_and_counted(
     monkeypatch.setattr(posting, "MEMORY_BYTES", 1500)
     with answering(lambda _: (503, b"", {"retry-after": "1"})) as (url, _):
         reporter = make_reporter(ledger_url=url)
-        for taken in range(1, 6):
+        for _ in range(5):
             with reporter.task() as t:
                 t.record_input("x" * 500)
-            until(lambda number=taken: reporter._posting._counts["handled"] == number)  # type: ignore[misc]
+            until(lambda: not reporter._posting._handover)
         counts = reporter._posting.counts()
         assert (counts.spooled, counts.dropped["spool"]) == (1, 4)
         assert Reading.of(reporter)("agent_ledger_dropped_total", reason="spool") == 4
@@ -305,6 +308,101 @@ def test_a_queue_that_is_full_drops_and_does_not_wait(
             pass
     counts = reporter._posting.counts()
     assert (counts.spooled, counts.dropped["queue"]) == (posting.QUEUE, 3)
+
+
+def test_tasks_that_end_within_a_moment_are_written_and_posted_together(
+    make_reporter: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(posting, "WRITE_SECONDS", 3600)
+    monkeypatch.setattr(posting, "POST_SECONDS", 3600)
+    with answering(lambda _: (202, TAKEN, {})) as (url, seen):
+        reporter = make_reporter(ledger_url=url, state_dir=str(tmp_path / "state"))
+        spool = tmp_path / "state" / "ledger-spool"
+        for _ in range(20):
+            with reporter.task():
+                pass
+        until(spool.exists)
+        assert reporter._posting.counts().spooled == 20
+        assert list_records(tmp_path) == []
+        reporter._posting._handover.hurry()
+        until(lambda: not reporter._posting._handover)
+        assert [file.name.rsplit("-", 1)[1] for file in spool.iterdir()] == ["20.ndjson"]
+        for _ in range(3):
+            with reporter.task():
+                pass
+            until(lambda: not reporter._posting._handover)
+        assert (len(list_records(tmp_path)), seen) == (23, [])
+        assert flushed(reporter).posted == 23
+        assert [body.count(b"\n") for _, body in seen] == [23]
+
+
+def test_what_fills_batches_is_posted_without_a_pause(
+    make_reporter: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "POST_SECONDS", 3600)
+    made: list[Reporter] = []
+
+    def take(_: bytes) -> Answer:
+        made[0]._posting._hurry.clear()
+        return 202, TAKEN, {}
+
+    with answering(take) as (url, seen):
+        made.append(make_reporter(ledger_url=url))
+        with monkeypatch.context() as patched:
+            patched.setattr(posting.Posting, "start", lambda _: None)
+            for _ in range(posting.QUEUE):
+                with made[0].task():
+                    pass
+        made[0]._posting.start()
+        until(lambda: not made[0]._posting._handover)
+        assert not seen
+        made[0]._posting._hurry.set()
+        until(lambda: made[0]._posting.counts().posted == posting.QUEUE)
+        assert [body.count(b"\n") for _, body in seen] == [100, 100, 56]
+
+
+def test_tasks_that_come_too_fast_are_written_without_a_rest(
+    make_reporter: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "WRITE_SECONDS", 3600)
+    with answering(lambda _: (503, b"", {})) as (url, _):
+        reporter = make_reporter(ledger_url=url)
+        for _ in range(posting.QUEUE // 2 + 1):
+            with reporter.task():
+                pass
+        until(lambda: len(reporter._posting._handover) <= posting.QUEUE // 2)
+        assert reporter._posting.counts().dropped["queue"] == 0
+
+
+def test_after_the_end_nothing_is_posted(
+    make_reporter: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(posting, "POST_SECONDS", 3600)
+    with answering(lambda _: (202, TAKEN, {})) as (url, seen):
+        reporter = make_reporter(ledger_url=url, state_dir=str(tmp_path / "state"))
+        with reporter.task():
+            pass
+        until(lambda: not reporter._posting._handover)
+        threads = reporter._posting._threads
+        reporter.close()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+        assert (seen, len(list_records(tmp_path))) == ([], 1)
+
+
+def test_what_was_put_before_the_end_is_written(make_reporter: Make, tmp_path: Path) -> None:
+    reporter = make_reporter(ledger_url="http://127.0.0.1:9", state_dir=str(tmp_path / "state"))
+    for _ in range(10):
+        with reporter.task():
+            pass
+    spool, _ = reporter._posting._threads
+    ended = reporter._posting
+    reporter.close()
+    spool.join(60)
+    assert len(list_records(tmp_path)) == 10
+    ended.put(Draft(f"{0:032x}", 0, None, shadow=False))
+    assert ended.counts().dropped["queue"] == 1
 
 
 def test_a_record_that_is_refused_is_dropped_and_noted_and_the_others_arrive(make_reporter: Make) -> None:
@@ -348,8 +446,28 @@ def test_a_forked_child_posts_its_own_tasks(
         finally:
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
+    with reporter.task() as t:
+        t.record_input("forked: parent again")
     assert flushed(reporter).spooled == 0
-    assert sorted(one["input"] for one in found(ledger, "forked")) == ["forked: child", "forked: parent"]
+    # Both went on from the same state, and neither's ids are the other's.
+    assert sorted(one["input"] for one in found(ledger, "forked")) == [
+        "forked: child",
+        "forked: parent",
+        "forked: parent again",
+    ]
+
+
+def test_ids_are_each_its_own_whatever_an_agent_does_with_chance(make_reporter: Make) -> None:
+    ids = set()
+    for _ in range(3):
+        recording = make_reporter(ledger_url="http://127.0.0.1:9").recording
+        for _ in range(100):
+            random.seed(7)
+            draft = recording.begin(cohort=0, session=None, shadow=False)
+            assert draft is not None
+            assert re.fullmatch("[0-9a-f]{32}", draft.id)
+            ids.add(draft.id)
+    assert len(ids) == 300
 
 
 LINES = [b'{"id":1}', b'{"id":2}', b'{"id":3}']

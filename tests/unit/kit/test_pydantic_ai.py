@@ -96,7 +96,7 @@ async def test_the_ledger_gets_what_each_tool_was_asked_and_what_it_answered(
 
     with task(reporter=reporter) as t:
         record_run(t, await agent.run("where is my parcel?"))
-    draft = reporter._posting._queue.get()
+    draft = reporter._posting._handover.oldest(1)[0]
     assert draft is not None
     calls = json.loads(write(draft, reporter.identity).line)["toolCalls"]
     told = {(call["error"], str(call["result"]), call["arguments"]["order"]) for call in calls}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from agentrollouts_kit.spool import (
     DiskSpool,
     MemorySpool,
     Spool,
+    fills_a_batch,
     in_batches,
 )
 
@@ -72,6 +74,22 @@ def test_a_batch_is_bounded_by_number_and_by_bytes(spool: Spool) -> None:
     assert list(first.lines) == many[:MAX_BATCH_RECORDS]
     large = [b"x" * (MAX_BATCH_BYTES // 2)] * 3 + [b"y" * (MAX_BATCH_BYTES * 2)]
     assert [len(batch) for batch in in_batches(large)] == [2, 1, 1]
+
+
+def test_of_two_batches_one_after_the_other_one_is_worth_no_waiting(tmp_path: Path) -> None:
+    spool = DiskSpool(tmp_path, 2**24)
+    for number in (30, 40, 31, 45, 56, 100, 1):
+        assert spool.append([b"x"] * number)
+    for size in (500_000, 600_000, 200_000, 900_000):
+        assert spool.append([b"x" * size])
+    full = []
+    while (batch := spool.oldest()) is not None:
+        full.append(fills_a_batch(batch.lines))
+        batch.posted()
+    assert len(full) > 5
+    assert all(one or other for one, other in itertools.pairwise(full))
+    assert not fills_a_batch([b"x"] * (MAX_BATCH_RECORDS // 2))
+    assert not fills_a_batch([])
 
 
 def test_a_batch_from_several_files_is_bounded_by_bytes(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_without_a_namespace_or_with_another_one_a_narrow_token_says_what_it_ope
         "/v1/tasks?namespace=desk": "read tasks of shop, .* got 'desk'",
         "/v1/failures?agent=support": "read tasks of shop, .* got no namespace",
         "/v1/failures?namespace=desk&agent=support": "read tasks of shop, .* got 'desk'",
+        f"/v1/tasks/{1:032x}?namespace=desk": "read tasks of shop, .* got 'desk'",
         "/v1/evidence/desk/support": "read evidence of shop, .* got 'desk'",
         "/v1/evidence/desk/support/1": "read evidence of shop, .* got 'desk'",
     }.items():

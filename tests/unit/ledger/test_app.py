@@ -144,6 +144,23 @@ def test_a_wrong_parameter_is_named(make: Callable[..., Ask], query: str, words:
     assert words in told(answer)
 
 
+def test_a_request_about_one_task_may_name_its_namespace_and_nothing_else(make: Callable[..., Ask]) -> None:
+    ask = make()
+    ask("POST", "/v1/tasks", [document(1)])
+    path, label = f"/v1/tasks/{1:032x}", {"expected": 1}
+    for method, place, body, good in (("GET", path, None, 200), ("POST", f"{path}/expected", label, 204)):
+        for query, status in (
+            ("", good),
+            ("?namespace=shop", good),
+            ("?namespace=desk", 404),
+            ("?namespace=", 404),
+            ("?namespace=shop&namespace=shop", 400),
+            ("?agent=support", 400),
+        ):
+            assert ask(method, place + query, body).status_code == status, (method, query)
+    assert "got agent" in told(ask("GET", f"{path}?agent=support"))
+
+
 def test_failures_need_an_agent_and_are_at_most_500(make: Callable[..., Ask]) -> None:
     ask = make()
     assert "agent=NAME" in told(ask("GET", "/v1/failures"))

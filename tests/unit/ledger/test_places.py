@@ -1,4 +1,4 @@
-"""What goes by the id of a task alone: whether it is held out, and its place in the list."""
+"""What goes by the id of a task: whether it is held out, and its place in the list."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentrollouts.ledger.holdout import held_out
+from agentrollouts.ledger.names import DNS_LABEL
 from agentrollouts.ledger.paging import Place, from_cursor, to_cursor
 
 IDS = st.integers(0, 2**128 - 1).map(lambda number: f"{number:032x}")
@@ -23,9 +24,10 @@ def test_the_share_is_that_of_the_tasks() -> None:
     assert sum(held_out(f"{number:032x}", 1_000) for number in range(10_000)) == pytest.approx(1_000, abs=120)
 
 
-@given(st.integers(-(10**18) + 1, 10**18 - 1), IDS)
-def test_a_cursor_is_the_place_it_was_made_of(finished: int, task: str) -> None:
-    assert from_cursor(to_cursor(Place(finished, task))) == Place(finished, task)
+@given(st.integers(-(10**18) + 1, 10**18 - 1), IDS, st.from_regex(DNS_LABEL, fullmatch=True))
+def test_a_cursor_is_the_place_it_was_made_of(finished: int, task: str, namespace: str) -> None:
+    place = Place(finished, task, namespace)
+    assert from_cursor(to_cursor(place)) == place
 
 
 @given(st.text())
