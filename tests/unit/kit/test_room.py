@@ -209,6 +209,25 @@ def test_what_contains_itself_ends_at_a_depth() -> None:
 
 
 @pytest.mark.parametrize(
+    "around",
+    [
+        lambda inner: {"a": inner},
+        lambda inner: [inner],
+        lambda inner: (inner,),
+        lambda inner: MappingProxyType({"a": inner}),
+    ],
+    ids=["dictionary", "list", "tuple", "mapping"],
+)
+def test_what_lies_deeper_than_a_record_goes_is_cut(around: Any) -> None:
+    value: Any = "leaf"
+    for depth in range(1, 34):
+        value = around(value)
+        room = Room()
+        room.copy(value)
+        assert room.cut == (depth > 32)
+
+
+@pytest.mark.parametrize(
     "huge",
     [
         pytest.param(lambda: [1.5] * 3_000_000, id="numbers"),
