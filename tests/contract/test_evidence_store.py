@@ -167,15 +167,24 @@ async def test_the_same_again_is_kept_once_although_more_tasks_have_come(rig: Ri
 
 
 @pytest.mark.asyncio
-async def test_evidence_of_an_earlier_rollout_of_the_name_stays_and_the_new_one_is_refused_for_good(
-    rig: Rig,
-) -> None:
+async def test_a_rollout_that_is_made_anew_counts_from_one_and_its_evidence_is_kept_too(rig: Rig) -> None:
     assert await rig.store.keep(bundle(rig.namespace)) == Kept()
-    said = await rig.store.keep(replace(bundle(rig.namespace), uid="u-2"))
+    assert await rig.store.keep(replace(bundle(rig.namespace), uid="u-2")) == Kept()
+    assert rig.kept()["uid"] == "u-2"
+    assert await rig.store.keep(bundle(rig.namespace)) == Kept()
+    assert rig.kept()["uid"] == "u-2", "the same again doesn't come anew"
+
+
+@pytest.mark.asyncio
+async def test_evidence_that_is_kept_stays_and_other_evidence_is_refused_for_good(rig: Rig) -> None:
+    first = bundle(rig.namespace)
+    assert await rig.store.keep(first) == Kept()
+    later = first.facts.model_copy(update={"at": first.facts.at + timedelta(seconds=1)})
+    said = await rig.store.keep(replace(first, facts=later))
     assert isinstance(said, NotKept)
     assert said.final
-    assert "an earlier Rollout of this name for attempt 3" in said.reason
-    assert rig.kept()["uid"] == "u-1"
+    assert "other evidence for attempt 3" in said.reason
+    assert rig.kept()["decision"]["at"] == "2026-01-01T01:00:10.000000Z"
     assert await rig.store.keep(bundle(rig.namespace, attempt=4)) == Kept()
     assert rig.kept(4)["attempt"] == 4
 

@@ -23,7 +23,7 @@ from agentrollouts.ledger import database as database_module
 from agentrollouts.ledger.database import Database, StorageUnavailableError
 from agentrollouts.ledger.retention import Retention, remove_old
 from agentrollouts.ledger.rights import FULL_SIGHT, Sight
-from agentrollouts.ledger.store import Query, Store
+from agentrollouts.ledger.store import Attempt, Query, Store
 from agentrollouts.ledger.tables import metadata
 from tests.ledger.postgres import Postgres
 from tests.ledger.tasks import BEGIN, SECOND, record
@@ -77,7 +77,8 @@ def first_schema(database: Database) -> None:
     with database._engine.execution_options(writes=True).begin() as connection:
         connection.execute(sa.text(f"INSERT INTO tasks ({names}) VALUES ({values})"), posted)
         connection.execute(
-            sa.text("INSERT INTO evidence VALUES ('shop', 'support', 3, 1, :bundle)"), {"bundle": b'{"a": 1}'}
+            sa.text("INSERT INTO evidence VALUES ('shop', 'support', :attempt, 1, :bundle)"),
+            [{"attempt": 3, "bundle": b'{"a": 1}'}, {"attempt": 4, "bundle": b'{"uid": "u-1"}'}],
         )
 
 
@@ -124,7 +125,10 @@ def test_everything_of_the_first_schema_is_there_afterwards(database: Database) 
     blind = numbers(store, sight=Sight(holdouts=frozenset()))
     assert blind == [number for number in range(MANY - 1, -1, -1) if number % 7]
     assert store.get(known(4).id, sight=FULL_SIGHT) == canonical(known(4))
-    assert store.get_evidence("shop", "support", 3) == b'{"a": 1}'
+    assert store.get_evidence("shop", "support", 3, uid="") == b'{"a": 1}'
+    assert store.get_evidence("shop", "support", 4, uid="u-1") == b'{"uid": "u-1"}'
+    assert not store.put_evidence(Attempt("shop", "support", 4, "u-1"), b'{"uid": "u-1"}', now=BEGIN)
+    assert store.put_evidence(Attempt("shop", "support", 4, "u-2"), b"{}", now=BEGIN)
 
 
 def test_the_tables_are_then_those_that_the_code_expects(database: Database) -> None:
@@ -184,6 +188,14 @@ def test_the_way_back_is_open_as_long_as_no_two_namespaces_share_an_id(database:
     assert key(database) == ["id", "namespace"]
     assert rows(database) == kept
     assert len(kept) == MANY + 1
+
+
+def test_and_as_no_two_rollouts_of_a_name_have_an_attempt_in_common(database: Database) -> None:
+    store = Store(database, holdout=0)
+    assert store.put_evidence(Attempt("shop", "support", 4, "u-2"), b"{}", now=BEGIN)
+    with pytest.raises(IntegrityError):
+        migrate(database, "0002", down=True)
+    assert store.get_evidence("shop", "support", 4, uid="u-1") == b'{"uid": "u-1"}'
 
 
 def test_a_disk_that_is_full_amid_it_leaves_the_ledger_as_it_was(tmp_path: Path, open_url: Open) -> None:

@@ -21,7 +21,7 @@ from agentrollouts.ledger.errors import EvidenceExistsError, RequestError
 from agentrollouts.ledger.holdout import held_out
 from agentrollouts.ledger.retention import Retention, remove_old
 from agentrollouts.ledger.rights import FULL_SIGHT, Sight
-from agentrollouts.ledger.store import Query, Store
+from agentrollouts.ledger.store import Attempt, Query, Store
 from agentrollouts.ledger.tables import metadata
 from tests.ledger.postgres import running_postgres
 from tests.ledger.tasks import BEGIN, SECOND, record
@@ -293,15 +293,28 @@ def test_the_newest_failures_are_kept_longer_up_to_their_own_number(
 
 def test_evidence_is_kept_byte_for_byte_and_never_changes(store: Store) -> None:
     bundle = b'{"b": 1,  "a": "\xc3\xa4"}'
-    assert store.put_evidence("shop", "support", 3, bundle, now=BEGIN)
-    assert not store.put_evidence("shop", "support", 3, bundle, now=BEGIN + 1)
+    of = Attempt("shop", "support", 3)
+    assert store.put_evidence(of, bundle, now=BEGIN)
+    assert not store.put_evidence(of, bundle, now=BEGIN + 1)
     with pytest.raises(EvidenceExistsError, match="attempt 3 of shop/support"):
-        store.put_evidence("shop", "support", 3, b'{"b": 1, "a": "\xc3\xa4"}', now=BEGIN)
+        store.put_evidence(of, b'{"b": 1, "a": "\xc3\xa4"}', now=BEGIN)
     assert store.get_evidence("shop", "support", 3) == bundle
     assert store.get_evidence("shop", "support", 4) is None
-    assert store.put_evidence("shop", "support", 12, b"{}", now=BEGIN)
-    assert store.put_evidence("other", "support", 1, b"{}", now=BEGIN)
+    assert store.put_evidence(Attempt("shop", "support", 12), b"{}", now=BEGIN)
+    assert store.put_evidence(Attempt("other", "support", 1), b"{}", now=BEGIN)
     assert store.attempts("shop", "support") == [12, 3]
+
+
+def test_rollouts_of_one_name_keep_their_evidence_apart(store: Store) -> None:
+    first, again = Attempt("shop", "support", 1, "u-1"), Attempt("shop", "support", 1, "u-2")
+    assert store.put_evidence(Attempt("shop", "support", 2, "u-1"), b"{}", now=BEGIN + 1)
+    assert store.put_evidence(again, b'{"new": 1}', now=BEGIN + 2)
+    assert store.put_evidence(first, b'{"old": 1}', now=BEGIN)
+    assert not store.put_evidence(first, b'{"old": 1}', now=BEGIN + 3)
+    assert store.get_evidence("shop", "support", 1) == b'{"new": 1}'
+    assert store.get_evidence("shop", "support", 1, uid="u-1") == b'{"old": 1}'
+    assert store.get_evidence("shop", "support", 1, uid="u-3") is None
+    assert store.attempts("shop", "support") == [1, 2]
 
 
 def test_ledgers_that_start_at_the_same_moment_migrate_once(open_database: Callable[[], Database]) -> None:

@@ -24,8 +24,8 @@ class FakeBundles:
     hangs: bool = False
     tasks: list[TaskRecord] = field(default_factory=list)
     tried: list[Bundle] = field(default_factory=list)
-    documents: dict[tuple[str, str, int], bytes] = field(default_factory=dict)
-    """By namespace, Rollout and attempt."""
+    documents: dict[tuple[str, str, int, str], bytes] = field(default_factory=dict)
+    """By namespace, Rollout, attempt and uid."""
     closed: bool = False
 
     async def keep(self, bundle: Bundle) -> Kept | NotKept:
@@ -36,14 +36,11 @@ class FakeBundles:
             raise self.answer
         if self.answer is not None:
             return self.answer
-        place = (bundle.namespace, bundle.rollout, bundle.facts.attempt)
+        place = (bundle.namespace, bundle.rollout, bundle.facts.attempt, bundle.uid)
         kept = self.documents.setdefault(place, document(bundle, self._failed(bundle)))
         if is_same(json.loads(kept), bundle):
             return Kept()
-        return NotKept(
-            f"it keeps evidence of an earlier Rollout of this name for attempt {bundle.facts.attempt}",
-            final=True,
-        )
+        return NotKept(f"it keeps other evidence for attempt {bundle.facts.attempt}", final=True)
 
     async def close(self) -> None:
         self.closed = True
@@ -53,9 +50,9 @@ class FakeBundles:
         self.tasks += [TaskRecord.model_validate(document) for document in documents]
 
     def read(self, namespace: str, rollout: str, attempt: int) -> Any:
-        """What is kept; None where nothing is."""
-        kept = self.documents.get((namespace, rollout, attempt))
-        return None if kept is None else json.loads(kept)
+        """What came last of the attempt; None where nothing did."""
+        kept = [text for place, text in self.documents.items() if place[:3] == (namespace, rollout, attempt)]
+        return json.loads(kept[-1]) if kept else None
 
     def _failed(self, bundle: Bundle) -> list[str]:
         found = [

@@ -59,12 +59,9 @@ class LedgerBundles:
             return Kept()
         if answer.status_code == 409:
             # NB: an earlier try may have been kept although its answer was lost, with other tasks in it.
-            if is_same(_json(await self._ask("GET", path)), bundle):
+            if is_same(_json(await self._ask("GET", path, parameters={"uid": bundle.uid})), bundle):
                 return Kept()
-            return NotKept(
-                f"it keeps evidence of an earlier Rollout of this name for attempt {bundle.facts.attempt}",
-                final=True,
-            )
+            return NotKept(f"it keeps other evidence for attempt {bundle.facts.attempt}", final=True)
         said = _refused(answer)
         return NotKept(said.reason, said.retry_after, final=answer.status_code in _FOR_GOOD)
 

@@ -113,7 +113,8 @@ class _Pages:
 
     async def get_evidence(self, request: Request) -> Response:
         self._grants(request).demand(Right.READ_EVIDENCE, request.path_params["namespace"])
-        return _json(await run_in_threadpool(self._service.get_evidence, **request.path_params))
+        uid = request.query_params.get("uid")
+        return _json(await run_in_threadpool(self._service.get_evidence, **request.path_params, uid=uid))
 
     async def health(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")

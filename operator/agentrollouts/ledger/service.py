@@ -17,9 +17,11 @@ from agentrollouts.ledger.names import DNS_LABEL
 from agentrollouts.ledger.paging import Place, from_cursor, to_cursor
 from agentrollouts.ledger.redaction import Redact, redacted_value
 from agentrollouts.ledger.rights import Namespaces, Sight
-from agentrollouts.ledger.store import MOST_FAILURES, Query, Store
+from agentrollouts.ledger.store import MOST_FAILURES, Attempt, Query, Store
 from agentrollouts.ledger.telemetry import Telemetry
 
+MOST_UID: Final = 63
+"""Characters; Kubernetes' have 36."""
 MOST_LISTED: Final = 200
 _PARAMETERS: Final = ("namespace", "agent", "version", "outcome", "since", "limit", "cursor")
 _OUTCOMES: Final = get_args(TaskOutcome)
@@ -91,22 +93,27 @@ class Service:
     def put_evidence(self, namespace: str, rollout: str, attempt: int, bundle: bytes) -> bool:
         """Keep a bundle; False where it was kept already. RequestError: it is none; EvidenceExistsError."""
         _check_place(namespace, rollout, attempt)
-        if not isinstance(parse(bundle), dict):
+        found = parse(bundle)
+        if not isinstance(found, dict):
             raise RequestError("expected a JSON object as evidence")
-        new = self._store.put_evidence(namespace, rollout, attempt, bundle, now=self._clock())
+        uid = found.get("uid", "")
+        if not isinstance(uid, str) or len(uid) > MOST_UID:
+            raise RequestError(f"uid: expected text of at most {MOST_UID} characters, or none")
+        place = Attempt(namespace, rollout, attempt, uid)
+        new = self._store.put_evidence(place, bundle, now=self._clock())
         self.telemetry.evidence.inc(new)
         return new
 
-    def get_evidence(self, namespace: str, rollout: str, attempt: int) -> bytes:
-        """A bundle, byte for byte; NotFoundError."""
+    def get_evidence(self, namespace: str, rollout: str, attempt: int, *, uid: str | None) -> bytes:
+        """A bundle, byte for byte, of the Rollout with this uid or, of several of the name, the one that came last; NotFoundError."""
         _check_place(namespace, rollout, attempt)
-        found = self._store.get_evidence(namespace, rollout, attempt)
+        found = self._store.get_evidence(namespace, rollout, attempt, uid=uid)
         if found is None:
             raise NotFoundError(f"there is no evidence of attempt {attempt} of {namespace}/{rollout}")
         return found
 
     def attempts(self, namespace: str, rollout: str) -> Sequence[int]:
-        """The attempts with evidence, the newest first."""
+        """The attempts with evidence, those that came last first."""
         _check_place(namespace, rollout, 1)
         return self._store.attempts(namespace, rollout)
 

@@ -25,6 +25,15 @@ _PLACE: Final = (tasks.c.finished, tasks.c.id, tasks.c.namespace)
 """What lists are sorted by, and cursors are made of."""
 
 
+class Attempt(NamedTuple):
+    """Which attempt of which Rollout evidence is of; ``uid`` tells it from others of the same name."""
+
+    namespace: str
+    rollout: str
+    attempt: int
+    uid: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """Which tasks to list; ``agent`` is one only together with its ``namespace``. ``since`` in microseconds since 1970.
@@ -112,38 +121,36 @@ class Store:
             connection.execute(update(tasks).where(this).values(row))
             return True
 
-    def put_evidence(self, namespace: str, rollout: str, attempt: int, bundle: bytes, *, now: int) -> bool:
+    def put_evidence(self, of: Attempt, bundle: bytes, *, now: int) -> bool:
         """Keep a bundle; False where these very bytes are kept already. EvidenceExistsError where others are."""
-        row = {
-            "namespace": namespace,
-            "rollout": rollout,
-            "attempt": attempt,
-            "received": now,
-            "bundle": bundle,
-        }
+        row = of._asdict() | {"received": now, "bundle": bundle}
         with self._database.writing() as connection:
             if _insert_once(connection, evidence, row):
                 return True
-            kept = connection.execute(_bundle(namespace, rollout, attempt)).scalar_one()
+            kept = connection.execute(_bundles(*of)).scalar_one()
         if bytes(kept) != bundle:
             raise EvidenceExistsError(
-                f"other evidence is kept for attempt {attempt} of {namespace}/{rollout}, and evidence never changes"
+                f"other evidence is kept for attempt {of.attempt} of {of.namespace}/{of.rollout}, and evidence never changes"
             )
         return False
 
-    def get_evidence(self, namespace: str, rollout: str, attempt: int) -> bytes | None:
-        """A bundle, byte for byte; None where there is none."""
+    def get_evidence(
+        self, namespace: str, rollout: str, attempt: int, *, uid: str | None = None
+    ) -> bytes | None:
+        """A bundle, byte for byte; without ``uid`` the one that came last. None where there is none."""
+        newest = _bundles(namespace, rollout, attempt, uid).order_by(evidence.c.received.desc())
         with self._database.reading() as connection:
-            found = connection.execute(_bundle(namespace, rollout, attempt)).scalar()
+            found = connection.execute(newest.limit(1)).scalar()
         return None if found is None else bytes(found)
 
     def attempts(self, namespace: str, rollout: str) -> list[int]:
-        """The attempts of a rollout with evidence, the newest first."""
-        wanted = select(evidence.c.attempt).where(
+        """The attempts of all Rollouts of the name with evidence, those that came last first."""
+        wanted = select(evidence.c.attempt, evidence.c.received).where(
             evidence.c.namespace == namespace, evidence.c.rollout == rollout
         )
         with self._database.reading() as connection:
-            return sorted(connection.execute(wanted).scalars(), reverse=True)
+            found = sorted(connection.execute(wanted).all(), key=lambda row: (row.received, row.attempt))
+        return list(dict.fromkeys(row.attempt for row in reversed(found)))
 
     def _row(self, record: TaskRecord) -> dict[str, Any]:
         return {
@@ -212,7 +219,8 @@ def _within(namespaces: Namespaces) -> ColumnElement[bool]:
     return true() if namespaces is None else tasks.c.namespace.in_(sorted(namespaces))
 
 
-def _bundle(namespace: str, rollout: str, attempt: int) -> Select[Any]:
-    return select(evidence.c.bundle).where(
+def _bundles(namespace: str, rollout: str, attempt: int, uid: str | None) -> Select[Any]:
+    wanted = select(evidence.c.bundle).where(
         evidence.c.namespace == namespace, evidence.c.rollout == rollout, evidence.c.attempt == attempt
     )
+    return wanted if uid is None else wanted.where(evidence.c.uid == uid)

@@ -34,7 +34,9 @@ evidence = Table(
     Column("namespace", String(63), primary_key=True),
     Column("rollout", String(63), primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("uid", String(63), primary_key=True),
     Column("received", BigInteger, nullable=False),
     Column("bundle", LargeBinary, nullable=False),
 )
-"""Bundles byte for byte as they came, since they are immutable."""
+"""Bundles byte for byte as they came, since they are immutable. A Rollout that is made anew under its name counts attempts from 1 again, so
+`uid`, the bundle's own, tells them apart; empty where it names none."""

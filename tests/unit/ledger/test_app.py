@@ -196,13 +196,18 @@ def test_evidence_is_immutable(make: Callable[..., Ask]) -> None:
     ]
     assert ask("GET", path).content == b'{"a":1}'
     assert ask("GET", "/v1/evidence/shop/support").json() == {"attempts": [3]}
+    assert ask("PUT", path, b'{"uid":"u-2"}').status_code == 201
+    assert ask("GET", f"{path}?uid=u-2").content == b'{"uid":"u-2"}'
+    assert ask("GET", f"{path}?uid=").content == b'{"a":1}'
+    assert ask("GET", f"{path}?uid=u-3").status_code == 404
+    assert ask("GET", "/v1/evidence/shop/support").json() == {"attempts": [3]}
     for wrong in (
         "/v1/evidence/shop/support/0",
         "/v1/evidence/Shop/support/1",
         f"/v1/evidence/shop/support/{2**31}",
     ):
         assert ask("PUT", wrong, b"{}").status_code == 400
-    for body in (b"[]", b"{", b""):
+    for body in (b"[]", b"{", b"", b'{"uid":1}', b'{"uid":"%s"}' % (b"u" * 64)):
         assert ask("PUT", "/v1/evidence/shop/support/4", body).status_code == 400
 
 
