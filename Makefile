@@ -90,5 +90,5 @@ bench: setup ## Measure, about ten minutes; figures as JSON in .state/bench
 	@$(RUN) -m hack.cluster tools kube-apiserver etcd kube-controller-manager kubeadm kubectl kwok
 	@$(WITH_CLIENTS) $(RUN) -m bench
 
-bench-decisions: setup ## Play all rollouts of docs/decision-quality.md anew, three hours (REPS=100 METRIC_REPS=50: less, QUICK=1: prints, RESUME=1: goes on)
+bench-decisions: setup ## Play all rollouts of docs/decision-quality.md anew, four hours (REPS=100 METRIC_REPS=50: less, QUICK=1: prints, RESUME=1: goes on)
 	@$(RUN) -m bench.decisions --reps $(REPS) --metric-reps $(METRIC_REPS) $(if $(QUICK),--quick) $(if $(RESUME),--resume)

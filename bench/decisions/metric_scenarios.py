@@ -50,8 +50,6 @@ class MetricScenario:
     rate: float = 100.0
     ticks: int = 600
     widened: int | None = None
-    part: float = 0.4
-    """Of the repetitions."""
 
     @property
     def lag(self) -> int:
@@ -98,7 +96,7 @@ def _scenarios() -> tuple[MetricScenario, ...]:
         plain("aa_cluster", size=10, tied=0.5),
         everything("aa_all"),
         plain("aa_low", rate=20.0),
-        everything("aa_all_long", ticks=3000, part=0.2),
+        everything("aa_all_long", ticks=3000),
         everything("aa_stage", widened=200),
         plain("cost10", cost=1.1),
         plain("lat5", latency=1.05),

@@ -62,7 +62,7 @@ def _all(
     work: Callable[[Kind, int, range], dict[str, list[Ending]]], scenario: Kind, settings: Settings
 ) -> dict[str, list[Ending]]:
     """By rule: the ends of all repetitions, in their order."""
-    numbers = chunks(repetitions_of(scenario, settings.repetitions))
+    numbers = chunks(settings.repetitions)
     part = partial(work, scenario, settings.seed)
     if settings.jobs < 2:
         return _joined(map(part, numbers))
@@ -76,11 +76,6 @@ def _joined(parts: Iterable[dict[str, list[Ending]]]) -> dict[str, list[Ending]]
         for rule, some in done.items():
             ends.setdefault(rule, []).extend(some)
     return ends
-
-
-def repetitions_of(scenario: Scenario | MetricScenario, repetitions: int) -> int:
-    """How many of the repetitions a scenario gets."""
-    return max(1, round(repetitions * scenario.part))
 
 
 def chunks(count: int) -> list[range]:

@@ -36,8 +36,6 @@ class Scenario:
     tied: float = 0.0
     onset: int = 0
     gated: bool = False
-    part: float = 1.0
-    """Of the repetitions: rows with ten thousand looks get fewer."""
 
     @property
     def per_tick(self) -> int:
@@ -83,8 +81,8 @@ SCENARIOS = (
     S("aa_drift", drift=0.12),
     S("aa_sticky", tied=0.5),
     S("aa_drift_gated", drift=0.12, gated=True),
-    S("aa_10k_gated", ticks=10_000, gated=True, part=0.4),
-    S("aa_10k_sticky", ticks=10_000, tied=0.5, gated=True, part=0.4),
+    S("aa_10k_gated", ticks=10_000, gated=True),
+    S("aa_10k_sticky", ticks=10_000, tied=0.5, gated=True),
     S("plus3", 0.03, before=0.96),
     S("minus2", -0.02),
     S("minus5", -0.05),

@@ -6,9 +6,9 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.decisions.figures import Figures
-from bench.decisions.metric_scenarios import METRIC_SCENARIOS, MetricScenario
-from bench.decisions.run import Results, Settings, repetitions_of
-from bench.decisions.scenarios import SCENARIOS, Scenario
+from bench.decisions.metric_scenarios import METRIC_SCENARIOS
+from bench.decisions.run import Results, Settings
+from bench.decisions.scenarios import SCENARIOS
 
 BEGIN, END = "<!-- tables: written by python -m bench.decisions -->", "<!-- tables: end -->"
 NONE = "–"
@@ -38,8 +38,8 @@ def tables(alone: Results, several: Results, by_success: Settings, by_metrics: S
 
 def _caption(by_success: Settings, by_metrics: Settings) -> str:
     return (
-        f"Rollouts of each scenario by success alone: {played(SCENARIOS, by_success.repetitions)};"
-        f" by several metrics: {played(METRIC_SCENARIOS, by_metrics.repetitions)}."
+        f"Rollouts of each scenario by success alone: {by_success.repetitions};"
+        f" by several metrics: {by_metrics.repetitions}."
         f" Seed {by_success.seed}, Python {platform.python_version()}."
     )
 
@@ -159,16 +159,6 @@ def until(figures: Figures) -> str:
 def micros(figures: Figures) -> str:
     """What a look cost the rule."""
     return f"{1e6 * figures.seconds / figures.looks:.0f}"
-
-
-def played(scenarios: Sequence[Scenario | MetricScenario], repetitions: int) -> str:
-    """How often each scenario is played, and which ones less often."""
-    by_number: dict[int, list[str]] = {}
-    for scenario in scenarios:
-        by_number.setdefault(repetitions_of(scenario, repetitions), []).append(scenario.name)
-    most = max(by_number, key=lambda number: len(by_number[number]))
-    others = [f"{number} of {' and '.join(names)}" for number, names in by_number.items() if number != most]
-    return f"{most} ({', '.join(others)})" if others else f"{most}"
 
 
 def _titled(title: str, table: str) -> str:
