@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agentrollouts_kit import Reporter
+from agentrollouts_kit import Reporter, default
 from agentrollouts_kit.context import RequestContext, current
 from agentrollouts_kit.vocabulary import COHORTS
 
@@ -50,6 +50,8 @@ def make_reporter(clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> Iterator
         "AGENT_SAFE_TOOLS",
     ):
         monkeypatch.delenv(name, raising=False)
+    # One that a test makes the process's own is so no longer than that: the next agent here isn't in replay mode.
+    monkeypatch.setattr(default, "_default", default._default)
     made: list[Reporter] = []
 
     def make(**settings: Any) -> Reporter:
