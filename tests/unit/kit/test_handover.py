@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 
 import pytest
 
@@ -46,6 +47,28 @@ def test_a_writer_that_sleeps_is_woken_and_then_rests_for_what_else_comes() -> N
     handover.put(50)
     assert ended(thread)
     assert (found, handover.oldest(99)) == ([True], list(range(51)))
+
+
+def test_what_is_put_just_before_the_writer_sleeps_is_seen() -> None:
+    class Late(deque[int]):
+        """Something is put right after the first look, by somebody who sees nobody asleep."""
+
+        looked = False
+
+        def __len__(self) -> int:
+            found = super().__len__()
+            if not self.looked:
+                self.looked = True
+                self.append(7)
+            return found
+
+    handover: Handover[int] = Handover(100, rest_seconds=0.0)
+    handover._items = Late()
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(handover.wait()), daemon=True)
+    thread.start()
+    assert ended(thread)
+    assert (found, handover.oldest(1)) == ([True], [7])
 
 
 @pytest.mark.parametrize("end", [Handover.hurry, Handover.close])
