@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from agentrollouts.improver.cases import Case
 from agentrollouts.improver.chat import ChatModel
 from agentrollouts.improver.proposal import Proposal, objection
 from agentrollouts.improver.request import open_conversation
@@ -19,14 +18,10 @@ from agents.author.scripts import GAMING, GOOD, SCRIPTS, WORSE
 from agents.author.server import server
 from support_agent.agent import instructions_of
 from support_agent.profiles import habits_of
+from tests.ledger.tasks import record
 
 CASES = [
-    Case(
-        id=f"{n:032x}",
-        input={"text": f"Where is my order A-{n}?"},
-        output={"label": "x"},
-        expected={"label": "y"},
-    )
+    record(n, input={"text": f"Where is my order A-{n}?"}, output={"label": "x"}, expected={"label": "y"})
     for n in range(1000, 1040)
 ]
 PROMPT = instructions_of("silently-worse")
