@@ -15,7 +15,7 @@ MORE = "in what its texts differ is shown without --watch"
 def rationale(text: str) -> Iterator[Text]:
     """Why the candidate should be better, as its author says."""
     if text:
-        yield Text("  why: " + "\n".join(map(visible, text.split("\n"))))
+        yield Text("  why: " + "\n       ".join(map(visible, text.split("\n"))))
 
 
 def differing(diff: str, *, whole: bool) -> Iterator[Text]:
