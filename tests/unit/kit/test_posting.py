@@ -336,11 +336,17 @@ def test_tasks_that_end_within_a_moment_are_written_and_posted_together(
         assert [body.count(b"\n") for _, body in seen] == [23]
 
 
-def test_what_fills_batches_is_posted_without_a_pause(
+def test_what_fills_batches_is_posted_without_a_pause_and_what_does_not_waits(
     make_reporter: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(posting, "POST_SECONDS", 3600)
     made: list[Reporter] = []
+    pauses: list[float | None] = []
+
+    class Noting(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout)
+            return super().wait(timeout)
 
     def take(_: bytes) -> Answer:
         made[0]._posting._hurry.clear()
@@ -348,6 +354,7 @@ def test_what_fills_batches_is_posted_without_a_pause(
 
     with answering(take) as (url, seen):
         made.append(make_reporter(ledger_url=url))
+        made[0]._posting._hurry = Noting()
         with monkeypatch.context() as patched:
             patched.setattr(posting.Posting, "start", lambda _: None)
             for _ in range(posting.QUEUE):
@@ -359,6 +366,8 @@ def test_what_fills_batches_is_posted_without_a_pause(
         made[0]._posting._hurry.set()
         until(lambda: made[0]._posting.counts().posted == posting.QUEUE)
         assert [body.count(b"\n") for _, body in seen] == [100, 100, 56]
+        until(lambda: len(pauses) == 5)
+        assert pauses == [3600, 0.0, 0.0, 0.0, 3600]
 
 
 def test_tasks_that_come_too_fast_are_written_without_a_rest(
