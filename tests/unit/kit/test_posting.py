@@ -166,9 +166,13 @@ def test_a_value_that_cannot_be_read_is_left_out_and_noted(
     with reporter.task() as t:
         t.record_input("unreadable follows")
         t.record_output(Unreadable())
+        t.tool_call("lookup", result=[Unreadable()])
+        t.tool_call("lookup", result="readable")
     assert flushed(reporter).posted == 1
-    assert reporter.problems.total == 1
-    assert found(ledger, "unreadable follows")[0]["output"] is None
+    assert reporter.problems.total == 2
+    (one,) = found(ledger, "unreadable follows")
+    assert one["output"] is None
+    assert [call["result"] for call in one["toolCalls"]] == ["readable"]
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -437,6 +441,34 @@ def test_the_end_of_the_process_waits_for_a_dead_ledger_only_so_long(
         until(lambda: len(seen) == 1)
         reporter.drain_blocking(0)
         assert reporter._posting.counts().spooled == 1
+
+
+def test_at_the_end_nothing_waits_for_others(make_reporter: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "WRITE_SECONDS", 3600)
+    monkeypatch.setattr(posting, "POST_SECONDS", 3600)
+    with answering(lambda _: (202, TAKEN, {})) as (url, _):
+        reporter = make_reporter(ledger_url=url)
+        with reporter.task():
+            pass
+        assert flushed(reporter).posted == 1
+
+
+def test_who_is_in_a_hurry_asks_a_dead_ledger_once_more_and_then_pauses(make_reporter: Make) -> None:
+    hurried: list[bool] = []
+
+    class Noting(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            hurried.append(self.is_set())
+            return super().wait(timeout)
+
+    with answering(lambda _: (503, b"", {"retry-after": "3600"})) as (url, seen):
+        reporter = make_reporter(ledger_url=url)
+        reporter._posting._hurry = Noting()
+        reporter._posting._hurry.set()
+        with reporter.task():
+            pass
+        until(lambda: len(seen) == 2 and hurried[-1:] == [False])
+        assert hurried.count(False) == 1
 
 
 def test_a_forked_child_posts_its_own_tasks(
