@@ -335,6 +335,30 @@ def test_ledgers_that_start_at_the_same_moment_migrate_once(open_database: Calla
     assert not failed
 
 
+def test_a_file_that_several_make_at_the_same_moment_is_opened_by_all(tmp_path: Path) -> None:
+    """By chance: SQLite refused one of them in a tenth of the tries."""
+    failed: list[Exception] = []
+
+    def connect(database: Database, start: threading.Barrier) -> None:
+        start.wait()
+        try:
+            with database._engine.connect():
+                pass
+        except Exception as error:  # noqa: BLE001
+            failed.append(error)
+        database.close()
+
+    for number in range(60):
+        start = threading.Barrier(6)
+        opened = [Database(parse_url(f"sqlite:///{tmp_path}/{number}.db")) for _ in range(6)]
+        threads = [threading.Thread(target=connect, args=(each, start)) for each in opened]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not failed
+
+
 def test_a_transaction_that_fails_leaves_nothing(database: Database, store: Store) -> None:
     store.add([record(1)], now=BEGIN)
 

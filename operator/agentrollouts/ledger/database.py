@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -24,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 BUSY_MILLISECONDS: Final = 5_000
 """How long a writer waits for another one in SQLite."""
+_AGAIN_SECONDS: Final = 0.01
 CONNECT_SECONDS: Final = 5
 STATEMENT_MILLISECONDS: Final = 30_000
 _MIGRATIONS: Final = 7_305_882_612
@@ -143,13 +145,24 @@ def _engine(url: URL) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     # NB: the driver would begin transactions by itself, and only before some statements.
     connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {BUSY_MILLISECONDS}",
-        "journal_mode = WAL",
-        # NB: less would lose, with the node, what had been answered with 202.
-        "synchronous = FULL",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}").close()
+    _write_ahead(connection)
+    # NB: less would lose, with the node, what had been answered with 202.
+    connection.execute("PRAGMA synchronous = FULL").close()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Keep a write-ahead log. Of several that make a database at the same moment SQLite lets one, and doesn't let the others wait."""
+    until = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
