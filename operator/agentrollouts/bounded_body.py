@@ -19,9 +19,17 @@ class Streamed(Protocol):
 
 async def content_of(answer: Streamed, most: int) -> bytes:
     """The whole body, at most ``most`` bytes. Raises TooLargeError, and whatever the connection does."""
+    body = await beginning_of(answer, most)
+    if len(body) > most:
+        raise TooLargeError(f"larger than {most} bytes")
+    return body
+
+
+async def beginning_of(answer: Streamed, most: int) -> bytes:
+    """The body; of one that is larger than ``most`` bytes a little more than that. Raises whatever the connection does."""
     body = bytearray()
     async for piece in answer.aiter_bytes():
         body += piece
         if len(body) > most:
-            raise TooLargeError(f"larger than {most} bytes")
+            break
     return bytes(body)

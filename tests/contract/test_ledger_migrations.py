@@ -27,6 +27,7 @@ from agentrollouts.ledger.store import Attempt, Query, Store
 from agentrollouts.ledger.tables import metadata
 from tests.ledger.postgres import Postgres
 from tests.ledger.tasks import BEGIN, SECOND, record
+from tests.ledger.together import together
 
 Open = Callable[[str], Database]
 NAMESPACES, AGENTS = ("shop", "desk", "lab"), ("support", "billing")
@@ -158,20 +159,7 @@ def test_ledgers_that_start_at_the_same_moment_migrate_it_once(
     url = make_database_url()
     first_schema(open_url(url))
     stores = [Store(open_url(url), holdout=0) for _ in range(4)]
-    failed: list[Exception] = []
-
-    def check(store: Store) -> None:
-        try:
-            store.check()
-        except Exception as error:  # noqa: BLE001
-            failed.append(error)
-
-    threads = [threading.Thread(target=check, args=(store,)) for store in stores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failed
+    assert not together([store.check for store in stores])
     assert len(numbers(stores[0])) == MANY
 
 

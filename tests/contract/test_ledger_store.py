@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from agentrollouts.ledger.store import Attempt, Query, Store
 from agentrollouts.ledger.tables import metadata
 from tests.ledger.postgres import running_postgres
 from tests.ledger.tasks import BEGIN, SECOND, record
+from tests.ledger.together import together
 
 NEVER = timedelta(days=10_000)
 
@@ -80,21 +81,13 @@ def test_batches_posted_at_the_same_moment_store_each_task_once(
     open_database: Callable[[], Database],
 ) -> None:
     stores = [Store(open_database(), holdout=0) for _ in range(4)]
-    for store in stores:
-        store.check()  # each has its connection: making SQLite's file at the same moment is no promise of ours
     added: list[int] = []
 
     def post(store: Store, order: int) -> None:
         added.append(store.add([record(number) for number in range(100)][::order], now=BEGIN))
 
-    threads = [
-        threading.Thread(target=post, args=(store, order))
-        for store, order in zip(stores, (1, -1, 1, -1), strict=True)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    orders = (1, -1, 1, -1)
+    assert not together([partial(post, store, order) for store, order in zip(stores, orders, strict=True)])
     assert len(added) == 4 and sum(added) == 100
     assert numbers(stores[0], limit=200) == list(range(99, -1, -1))
 
@@ -319,43 +312,22 @@ def test_rollouts_of_one_name_keep_their_evidence_apart(store: Store) -> None:
 
 def test_ledgers_that_start_at_the_same_moment_migrate_once(open_database: Callable[[], Database]) -> None:
     stores = [Store(open_database(), holdout=0) for _ in range(4)]
-    failed: list[Exception] = []
-
-    def check(store: Store) -> None:
-        try:
-            store.check()
-        except Exception as error:  # noqa: BLE001
-            failed.append(error)
-
-    threads = [threading.Thread(target=check, args=(store,)) for store in stores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failed
+    assert not together([store.check for store in stores])
 
 
 def test_a_file_that_several_make_at_the_same_moment_is_opened_by_all(tmp_path: Path) -> None:
     """By chance: SQLite refused one of them in a tenth of the tries."""
+
+    def connect(database: Database) -> None:
+        with database._engine.connect():
+            pass
+
     failed: list[Exception] = []
-
-    def connect(database: Database, start: threading.Barrier) -> None:
-        start.wait()
-        try:
-            with database._engine.connect():
-                pass
-        except Exception as error:  # noqa: BLE001
-            failed.append(error)
-        database.close()
-
     for number in range(60):
-        start = threading.Barrier(6)
         opened = [Database(parse_url(f"sqlite:///{tmp_path}/{number}.db")) for _ in range(6)]
-        threads = [threading.Thread(target=connect, args=(each, start)) for each in opened]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        failed += together([partial(connect, each) for each in opened])
+        for each in opened:
+            each.close()
     assert not failed
 
 

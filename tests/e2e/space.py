@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -68,6 +71,14 @@ class Space:
     def status(self) -> Status:
         """The Rollout's status."""
         return (self.kubectl.get("rollout", manifests.AGENT) or {}).get("status") or {}
+
+    def agentrollout(self, *words: str) -> str:
+        """``agentrollout`` as a user runs it."""
+        env = {**os.environ, "KUBECONFIG": str(self.kubectl.kubeconfig)}
+        command = [sys.executable, "-m", "agentrollouts.cli.app", *words]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def until(self, name: str, good: Callable[[Status], Any], *, seconds: float = 90) -> Status:
         """Wait for something in the Rollout's status."""

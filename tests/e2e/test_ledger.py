@@ -108,6 +108,14 @@ def _kept(agentrollout: Command) -> int:
     return sum(json.loads(line)["outcome"] == "success" for line in lines)
 
 
+def _until_enough_is_kept(space: Space, ledger: Kubectl, folder: Path) -> None:
+    reader = folder / "reader"
+    reader.write_text(token(ledger, "reader"))
+    with forwarded(ledger) as url:
+        agentrollout = _command(ledger, space.kubectl.namespace, url, reader)
+        poll(lambda: _kept(agentrollout), lambda n: n >= 150, name="enough tasks", seconds=120)
+
+
 def test_recorded_tasks_are_done_again_before_a_candidate_meets_a_user(
     make_space: MakeSpace, ledger: Kubectl, tmp_path: Path
 ) -> None:
@@ -115,11 +123,7 @@ def test_recorded_tasks_are_done_again_before_a_candidate_meets_a_user(
     space.kubectl.apply(_secret(ledger))
     space.first(beforeTraffic=[REPLAY])
     space.users(rate=30)
-    reader = tmp_path / "reader"
-    reader.write_text(token(ledger, "reader"))
-    with forwarded(ledger) as url:
-        agentrollout = _command(ledger, space.kubectl.namespace, url, reader)
-        poll(lambda: _kept(agentrollout), lambda n: n >= 150, name="enough tasks", seconds=120)
+    _until_enough_is_kept(space, ledger, tmp_path)
     space.propose(WORSE)
     status = space.until(
         "a verdict", lambda s: (s.get("rejected") or {}).get("version") == WORSE, seconds=240
@@ -168,11 +172,7 @@ def _a_lost_pod_is_no_lost_replay(space: Space, ledger: Kubectl, tmp_path: Path)
     slowly = {**REPLAY["replay"], "concurrency": 1, "journal": {"claim": CLAIM}}
     space.first(beforeTraffic=[{**REPLAY, "replay": slowly}])
     space.users(rate=30)
-    reader = tmp_path / "reader"
-    reader.write_text(token(ledger, "reader"))
-    with forwarded(ledger) as url:
-        agentrollout = _command(ledger, space.kubectl.namespace, url, reader)
-        poll(lambda: _kept(agentrollout), lambda n: n >= 150, name="enough tasks", seconds=120)
+    _until_enough_is_kept(space, ledger, tmp_path)
     space.propose(BETTER)
     (proof,) = space.until("the replay", lambda s: (s.get("candidate") or {}).get("proofs"), seconds=60)[
         "candidate"

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +19,11 @@ OFFLINE = {"provider": "offline", "name": "offline", "snapshot": "2026-01-01"}
 MOUNTED = "/etc/release"
 
 
-def _agentrollout(space: Space, *words: str) -> str:
-    """``agentrollout`` as a user runs it."""
-    env = {**os.environ, "KUBECONFIG": str(space.kubectl.kubeconfig)}
-    command = [sys.executable, "-m", "agentrollouts.cli.app", *words]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def _release(space: Space, folder: Path, semver: str, rule: str) -> Artifact:
     """A release whose texts are in a ConfigMap."""
     source = directory(folder / semver, version=semver, model=OFFLINE)
     (source / "prompts" / "good.md").write_text(f"You are a support agent.\n{rule}\n")
-    space.kubectl.run("create", "-f", "-", stdin=_agentrollout(space, "release", "configmap", str(source)))
+    space.kubectl.run("create", "-f", "-", stdin=space.agentrollout("release", "configmap", str(source)))
     return read_source(source)
 
 
@@ -79,7 +67,7 @@ def test_lines_are_shown_and_what_was_promised_is_what_runs(make_space: MakeSpac
     space.change(version=NEW)
     space.until("the gate", lambda s: s.get("phase") == "AwaitingApproval", seconds=120)
     assert "-Be brief.\n+Promise nothing.\n" in space.gate(NEW)["spec"]["diff"]
-    shown = _agentrollout(space, "get", manifests.AGENT, "-n", space.kubectl.namespace)
+    shown = space.agentrollout("get", manifests.AGENT, "-n", space.kubectl.namespace)
     assert "-Be brief." in shown
     assert "+Promise nothing." in shown
     assert not any(space.shares(WRONG)), "not one basis point"

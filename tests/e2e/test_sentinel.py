@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,11 +77,7 @@ def _baseline(space: Space, folder: Path) -> Path:
     with forwarded(space.kubectl, SERVICE, 80) as url:
         words = ["eval", "run", str(GOLDEN), "--target", f"{url}/v1/tasks", "--answer", "label"]
         words += ["--repeat", "20", "--agent", manifests.AGENT, "--version", FIRST, "-o", str(made)]
-        done = subprocess.run(
-            [sys.executable, "-m", "agentrollouts.cli.app", *words],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+        space.agentrollout(*words)
     return made
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +25,6 @@ SIGNED: dict[str, Any] = {
     "signing": {"secret": "support-signing"},
     "eval": {name: value for name, value in ENTRY["eval"].items() if name not in ("repeat", "baseline")},
 }
-
-
-def _agentrollout(space: Space, *words: str) -> str:
-    """``agentrollout`` as a user runs it."""
-    env = {**os.environ, "KUBECONFIG": str(space.kubectl.kubeconfig)}
-    command = [sys.executable, "-m", "agentrollouts.cli.app", *words]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def _demand(**claims: str) -> dict[str, Any]:
@@ -76,7 +64,7 @@ def test_a_version_starts_by_itself_once_those_have_signed_whose_word_counts(
 
     def vouch(claim: str, key: str) -> None:
         words = ("sign", source, "--key", str(tmp_path / f"{key}.pem"), "--claim", claim, "--configmap")
-        space.kubectl.run("create", "-f", "-", stdin=_agentrollout(space, "release", *words))
+        space.kubectl.run("create", "-f", "-", stdin=space.agentrollout("release", *words))
 
     space.first()
     space.kubectl.apply(body)
@@ -124,8 +112,8 @@ def test_what_a_job_signed_opens_another_namespace(make_space: MakeSpace, tmp_pa
     _holds_for(production, "eval by staging")
 
     words = ("attestation", manifests.AGENT, SIGNED["name"], "-n", staging.kubectl.namespace)
-    envelope = json.loads(_agentrollout(staging, *words))
+    envelope = json.loads(staging.agentrollout(*words))
     assert envelope["payloadType"] == "application/vnd.in-toto+json"
-    production.kubectl.run("create", "-f", "-", stdin=_agentrollout(staging, *words, "--configmap"))
+    production.kubectl.run("create", "-f", "-", stdin=staging.agentrollout(*words, "--configmap"))
     status = production.until("it serves", lambda s: s.get("stable"), seconds=120)
     assert status["stable"]["version"] == SEMVER

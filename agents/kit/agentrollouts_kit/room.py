@@ -95,8 +95,8 @@ class Room:
 
     def _carefully(self, value: Any, depth: int) -> object:
         self._take(chars=1)
-        if value is None or isinstance(value, (bool, str)):
-            return self._text(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return self._text(value)
         if isinstance(value, (int, float)):
             return _number(value)
         if isinstance(value, (bytes, bytearray)):

@@ -33,7 +33,7 @@ from agentrollouts.embeddings.endpoint import Endpoint, endpoint_of
 from agentrollouts.evals.errors import InputError
 from agentrollouts.evals.files import check_writable, put
 from agentrollouts.replay.attempt import Lane
-from agentrollouts.replay.comparison import NO_VECTORS, THRESHOLDS, Compare, Rule, Tools
+from agentrollouts.replay.comparison import NO_VECTORS, THRESHOLDS, Compare, Rule, Tools, threshold_of
 from agentrollouts.replay.disagreement import comparisons
 from agentrollouts.replay.embedding import Vectors
 from agentrollouts.replay.errors import ReplayError
@@ -44,7 +44,6 @@ from agentrollouts.replay.plan import Plan
 from agentrollouts.replay.records import Records, drawn
 from agentrollouts.replay.report import Report, written
 from agentrollouts.replay.summarise import summarised
-from agentrollouts.replay.text import THRESHOLD
 from agentrollouts.replay.words import summary
 
 STATUS = MappingProxyType({"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3})
@@ -135,8 +134,7 @@ def run_command(
     limits = Limits(
         quantities.share(max_disagreement, "--max-disagreement"), quantities.share(max_noise, "--max-noise")
     )
-    alike = THRESHOLDS.get(compare, THRESHOLD) if threshold is None else threshold
-    rule = Rule(compare, answer, tuple(ignore or ()), alike, tools)
+    rule = Rule(compare, answer, tuple(ignore or ()), threshold_of(compare, threshold), tools)
     try:
         asked = Asked(
             MappingProxyType(

@@ -10,6 +10,7 @@ import httpx
 from pydantic import ValidationError
 
 from agentrollouts.api.task import TaskRecord
+from agentrollouts.bounded_body import TooLargeError, content_of
 from agentrollouts.improver.ports import TasksError
 from agentrollouts.replay.unicode import written_down
 
@@ -62,14 +63,12 @@ class LedgerTasks:
     async def _get(self, path: str, query: dict[str, str]) -> Any:
         try:
             async with self._client.stream("GET", self._url + path, params=query) as answer:
-                content = bytearray()
-                async for piece in answer.aiter_bytes():
-                    content += piece
-                    if len(content) > LARGEST:
-                        raise TasksError(
-                            f"the answer of the task ledger at {self._url} is longer than {LARGEST} bytes"
-                        )
+                content = await content_of(answer, LARGEST)
             status = answer.status_code
+        except TooLargeError as error:
+            raise TasksError(
+                f"the answer of the task ledger at {self._url} is longer than {LARGEST} bytes"
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise TasksError(
                 f"the task ledger at {self._url} can't be reached: {error or type(error).__name__}"

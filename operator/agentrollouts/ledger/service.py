@@ -18,10 +18,9 @@ from agentrollouts.ledger.paging import Place, from_cursor, to_cursor
 from agentrollouts.ledger.redaction import Redact, redacted_value
 from agentrollouts.ledger.rights import Namespaces, Sight
 from agentrollouts.ledger.store import MOST_FAILURES, Attempt, Query, Store
+from agentrollouts.ledger.tables import MOST_UID
 from agentrollouts.ledger.telemetry import Telemetry
 
-MOST_UID: Final = 63
-"""Characters; Kubernetes' have 36."""
 MOST_LISTED: Final = 200
 _PARAMETERS: Final = ("namespace", "agent", "version", "outcome", "since", "limit", "cursor")
 _OUTCOMES: Final = get_args(TaskOutcome)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 metadata = MetaData()
+MOST_UID = 63
+"""Characters of a Rollout's uid; Kubernetes' have 36."""
 
 tasks = Table(
     "tasks",
@@ -34,7 +36,7 @@ evidence = Table(
     Column("namespace", String(63), primary_key=True),
     Column("rollout", String(63), primary_key=True),
     Column("attempt", Integer, primary_key=True, autoincrement=False),
-    Column("uid", String(63), primary_key=True),
+    Column("uid", String(MOST_UID), primary_key=True),
     Column("received", BigInteger, nullable=False),
     Column("bundle", LargeBinary, nullable=False),
 )

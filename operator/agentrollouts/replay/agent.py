@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 
 from agentrollouts.api.task import TaskRecord
+from agentrollouts.bounded_body import beginning_of
 from agentrollouts.replay.attempt import Told
 from agentrollouts.replay.errors import ReplayError
 from agentrollouts.replay.recordings import Open, Recordings
@@ -156,7 +157,7 @@ class AgentClient:
     async def _send(self, method: str, headers: Mapping[str, str], body: Any = None) -> httpx.Response:
         try:
             async with self._client.stream(method, self.url, headers=headers, json=body) as response:
-                return await _begin_of(response)
+                return await _read(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise TransportFailed(str(error) or type(error).__name__, reached=False) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -172,16 +173,12 @@ class AgentClient:
             ) from error
 
 
-async def _begin_of(response: httpx.Response) -> httpx.Response:
+async def _read(response: httpx.Response) -> httpx.Response:
     """An answer with its body, of one that is longer than LARGEST a little more than that."""
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > LARGEST:
-            break
+    body = await beginning_of(response, LARGEST)
     # NB: of the headers that describe a body some don't describe this one, which is decoded already.
     kept = {name: response.headers[name] for name in _KEPT if name in response.headers}
-    return httpx.Response(response.status_code, headers=kept, content=bytes(body))
+    return httpx.Response(response.status_code, headers=kept, content=body)
 
 
 def _lost(response: httpx.Response) -> str:

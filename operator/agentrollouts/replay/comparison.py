@@ -32,6 +32,11 @@ THRESHOLDS: Final[Mapping[Compare, float]] = MappingProxyType(
 NO_VECTORS: Final[Vectors] = MappingProxyType({})
 
 
+def threshold_of(compare: Compare, said: float | None) -> float:
+    """What is said, or else the usual one; where answers aren't compared by likeness it counts for nothing."""
+    return THRESHOLDS.get(compare, text.THRESHOLD) if said is None else said
+
+
 class Tools(StrEnum):
     """Which calls of tools belong to a decision."""
 

@@ -19,7 +19,7 @@ from agentrollouts.proving import Proof
 from agentrollouts.proving import parser as parser_of
 from agentrollouts.replay.asking import ask
 from agentrollouts.replay.attempt import Lane
-from agentrollouts.replay.comparison import THRESHOLDS, Compare, Rule, Tools
+from agentrollouts.replay.comparison import Compare, Rule, Tools, threshold_of
 from agentrollouts.replay.disagreement import comparisons
 from agentrollouts.replay.embed import Embedding, answers_embedded
 from agentrollouts.replay.errors import ReplayError
@@ -30,7 +30,6 @@ from agentrollouts.replay.pace import Asked, Pace, address, at_tenths
 from agentrollouts.replay.records import Records, drawn_with_patience
 from agentrollouts.replay.report import Bounds, LaneReport, Report
 from agentrollouts.replay.summarise import summarised
-from agentrollouts.replay.text import THRESHOLD
 from agentrollouts.replay.words import text
 
 LOGGED = 200
@@ -129,12 +128,11 @@ async def _judged(options: argparse.Namespace, embedding: Embedding | None, jour
 
 def _rule(options: argparse.Namespace, embedding: Embedding | None) -> Rule:
     compare = Compare(options.compare)
-    usual = THRESHOLDS.get(compare, THRESHOLD)
     return Rule(
         compare,
         options.answer,
         tuple(options.ignore),
-        usual if options.threshold is None else options.threshold,
+        threshold_of(compare, options.threshold),
         Tools(options.tools),
         embedding.model if embedding is not None else "",
     )
