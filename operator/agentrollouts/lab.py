@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from agentrollouts.core.sequential.cost import Cost
@@ -27,19 +28,8 @@ def factory(settings: Mapping[str, Any]) -> Callable[[Observation], str]:
 
     def decide(seen: Observation) -> str:
         nonlocal trial
-        now = Cohorts(
-            *(
-                Reading(
-                    (
-                        Block(
-                            float(seen["un"][cohort]),
-                            {"total": float(seen["us"][cohort]), "squares": float(seen["uq"][cohort])},
-                        ),
-                    )
-                )
-                for cohort in COHORTS
-            )
-        )
+        numbers, totals, squares = seen["un"], seen["us"], seen["uq"]
+        now = Cohorts(*[_successes(numbers[at], totals[at], squares[at]) for at in COHORTS])
         if trial is None:
             trial = begun(criteria, now)
             return "hold"
@@ -88,13 +78,22 @@ def metrics_factory(settings: Mapping[str, Any]) -> Callable[[Observation], Mapp
     return decide
 
 
+def _successes(n: float, total: float, squares: float) -> Reading:
+    return Reading((Block(float(n), {"total": float(total), "squares": float(squares)}),))
+
+
 def _reading(cohort: Mapping[str, Any], cap: float) -> Reading:
     n, success = cohort["n"], cohort["success"]
     sums: tuple[Sums, ...] = (
         {"total": success, "squares": success},
         {"total": cohort["cost"] / cap, "squares": cohort["cost2"] / cap**2},
-        {str(edge): below for edge, below in cohort["le"].items()},
+        {_name(edge): below for edge, below in cohort["le"].items()},
         cohort["tools"],
         {"total": cohort["refusals"]},
     )
     return Reading(tuple([Block(n, part) for part in sums]), cohort["routed"])
+
+
+@cache
+def _name(edge: float) -> str:
+    return str(edge)

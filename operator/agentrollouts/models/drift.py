@@ -26,7 +26,7 @@ from functools import lru_cache
 from math import log, log1p, log2
 from typing import Literal, NamedTuple
 
-from agentrollouts.core.sequential.wealth import RICHEST, won_by
+from agentrollouts.core.sequential.wealth import RICHEST, grown
 
 Way = Literal["below", "above"]
 WAYS: tuple[Way, ...] = ("below", "above")
@@ -117,7 +117,7 @@ def looked(plan: Plan, standing: Standing, scores: Mapping[str, Sequence[float]]
         found = together if test.probe == ALL else scores.get(test.probe, ())
         before = standing.wealth.get(test.key, (0.0,) * len(STAKES))
         held = [one + fresh / len(STAKES) for one in before]
-        wealth[test.key] = tuple(won_by(one, won) for one, won in zip(held, _logs(test, found), strict=True))
+        wealth[test.key] = grown(held, _logs(test, found))
     return Standing(look, wealth)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentrollouts.core.sequential.evalue import Line, Pair, log_larger
+from agentrollouts.core.sequential.evalue import Line, Pair, logs_larger
 from agentrollouts.core.sequential.measure import Block, Course, Sums
 from agentrollouts.core.sequential.remembered import faded, remembered
 from agentrollouts.core.sequential.success import units
@@ -46,32 +46,41 @@ class Cost:
             return course._replace(favour=((1.0,),) if some else (), memory=memory)
         mean, variance = moments(course.memory)
         block, number = Pair.of(units(candidate), units(old)), course.blocks + 1
-        worse = [self._worse(rise, mean, variance, block) for rise in RISES]
-        good = self._good(mean, variance, block)
+        worse = logs_larger(
+            self._rising(mean, variance, block.sizes), block.good, block.old_bad, ratio=1.0 + self.tolerance
+        )
+        good = logs_larger(
+            [self._promoting(mean, variance, block.sizes)],
+            block.old_good,
+            block.bad,
+            ratio=1.0 / (1.0 + self.margin),
+        )
         return Course(
             blocks=number,
             against=(laid(course.against[0], number, WEIGHTS, worse),),
-            favour=(grown(course.favour[0], [good]),),
+            favour=(grown(course.favour[0], good),),
             memory=memory,
         )
 
-    def _worse(self, rise: float, mean: float, variance: float, block: Pair) -> float:
-        """Against "at most ``tolerance`` dearer", with the stake that is best if it is ``rise`` dearer than that."""
-        ratio, more = 1.0 + self.tolerance, rise * mean
+    def _rising(self, mean: float, variance: float, sizes: float) -> list[Line]:
+        """Against "at most ``tolerance`` dearer": for each rise the stake that is best if it is so much dearer than that."""
+        ratio = 1.0 + self.tolerance
         centre = min(NEARLY, ratio * mean)
-        spread = variance * (ratio + rise) ** 2 + more * more + ratio * ratio * block.sizes * variance
-        line = Line(centre, 1.0 - centre / ratio, more / (spread + centre * more))
-        return log_larger(line, block.good, block.old_bad, ratio=ratio)
+        there, others = 1.0 - centre / ratio, ratio * ratio * sizes * variance
+        lines = []
+        for rise in RISES:
+            more = rise * mean
+            spread = variance * (ratio + rise) ** 2 + more * more + others
+            lines.append(Line(centre, there, more / (spread + centre * more)))
+        return lines
 
-    def _good(self, mean: float, variance: float, block: Pair) -> float:
+    def _promoting(self, mean: float, variance: float, sizes: float) -> Line:
         """Against "at least ``margin`` dearer", with the stake that is best if it costs the same."""
         ratio = 1.0 + self.margin
         centre = min(NEARLY, ratio * mean)
         less = centre - mean
-        spread = variance + less * less + ratio * ratio * block.sizes * variance
-        stake = ratio * block.sizes * less / (spread + (1.0 - centre) * less)
-        line = Line(centre / ratio, 1.0 - centre, stake)
-        return log_larger(line, block.old_good, block.bad, ratio=1.0 / ratio)
+        spread = variance + less * less + ratio * ratio * sizes * variance
+        return Line(centre / ratio, 1.0 - centre, ratio * sizes * less / (spread + (1.0 - centre) * less))
 
 
 def moments(memory: Sums) -> tuple[float, float]:

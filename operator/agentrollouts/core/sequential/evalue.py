@@ -17,8 +17,9 @@ numbers: some units at t, the others at 0. Units that are 0 or 1 give the likeli
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import log1p
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from agentrollouts.core.sequential.grid import near_ratio
 from agentrollouts.core.sequential.nulls import nearest_null
@@ -48,22 +49,18 @@ class Bet(NamedTuple):
     size: float = 1.0
 
 
-class Mass(NamedTuple):
-    """Units as the bound sees them: ``weight`` of the ``n`` lie at ``at``, the others at 0."""
+Mass: TypeAlias = tuple[float, float, float]
+"""Units as the bound sees them, (n, weight, at): ``weight`` of the ``n`` lie at ``at``, the others at 0."""
 
-    n: float
-    weight: float
-    at: float
 
-    @classmethod
-    def of(cls, units: Units) -> Mass:
-        """The worst case for these sums."""
-        n, total, squares = units
-        if total <= NOTHING:
-            return cls(n, 0.0, 1.0)
-        # NB: sums of floats may miss what holds for every set of fractions: total / n <= squares / total <= 1.
-        at = max(squares / total, total / n)
-        return cls(n, total, 1.0) if at > 1.0 else cls(n, total / at, at)
+def mass(units: Units) -> Mass:
+    """The worst case for these sums."""
+    n, total, squares = units
+    if total <= NOTHING:
+        return n, 0.0, 1.0
+    # NB: sums of floats may miss what holds for every set of fractions: total / n <= squares / total <= 1.
+    at = max(squares / total, total / n)
+    return (n, total, 1.0) if at > 1.0 else (n, total / at, at)
 
 
 class Pair(NamedTuple):
@@ -80,7 +77,7 @@ class Pair(NamedTuple):
     def of(cls, candidate: Units, old: Units) -> Pair:
         """Both sides have units."""
         sizes = near_ratio(candidate[0] / old[0])
-        return cls(Mass.of(candidate), Mass.of(candidate.rest()), Mass.of(old), Mass.of(old.rest()), sizes)
+        return cls(mass(candidate), mass(candidate.rest()), mass(old), mass(old.rest()), sizes)
 
     @property
     def turned(self) -> Pair:
@@ -100,36 +97,40 @@ IDLE = Line(0.5, 0.5, 0.0)
 """Nothing laid."""
 
 
-def log_larger(line: Line, first: Mass, lacking: Mass, *, ratio: float = 1.0) -> float:
-    """The logarithm of the e-value against "the mean of a is at most ``ratio`` times the mean of b plus a margin".
+def logs_larger(lines: Iterable[Line], first: Mass, lacking: Mass, *, ratio: float = 1.0) -> list[float]:
+    """By line, the logarithm of the e-value against "the mean of a is at most ``ratio`` times the mean of b plus a margin".
 
-    ``first`` are the a, ``lacking`` the b by what is missing to 1. The line has m_a = ratio m_b + margin, both centres inside
+    ``first`` are the a, ``lacking`` the b by what is missing to 1. A line has m_a = ratio m_b + margin, both centres inside
     (0, 1), and a rate l of at least 0, which is cut where a factor could reach 0.
     """
-    # NB: a look lays some hundred bets, so here and below comparisons stand for min() and max(), which cost a call each.
-    here, there, rate = line
+    # NB: a look lays some hundred bets, so comparisons stand for min() and max() in the loop, which cost a call each.
     n, weight, at = first
     m, heft, to = lacking
-    other = ratio * rate * n / m
-    if rate * here > MOST or other * there > MOST:
-        rate = min(MOST / here, MOST * m / (ratio * n * there))
+    rest, others = n - weight, m - heft
+    logs = []
+    for here, there, laid in lines:
+        rate = laid
         other = ratio * rate * n / m
-    log_e = (n - weight) * log1p(-rate * here) + (m - heft) * log1p(-other * there)
-    if weight:
-        log_e += weight * log1p(rate * (at - here))
-    if heft:
-        log_e += heft * log1p(other * (to - there))
-    return log_e
+        if rate * here > MOST or other * there > MOST:
+            rate = min(MOST / here, MOST * m / (ratio * n * there))
+            other = ratio * rate * n / m
+        log_e = rest * log1p(-rate * here) + others * log1p(-other * there)
+        if weight:
+            log_e += weight * log1p(rate * (at - here))
+        if heft:
+            log_e += heft * log1p(other * (to - there))
+        logs.append(log_e)
+    return logs
 
 
 def log_worse(bet: Bet, tolerance: float, block: Pair) -> float:
     """Against "the candidate succeeds at most ``tolerance`` less often". A large one: take it out."""
-    return log_larger(worse_line(bet, tolerance, block.sizes), block.bad, block.old_good)
+    return logs_larger((worse_line(bet, tolerance, block.sizes),), block.bad, block.old_good)[0]
 
 
 def log_good(bet: Bet, margin: float, block: Pair) -> float:
     """Against "the candidate succeeds at least ``margin`` less often". A large one: let it advance."""
-    return log_larger(good_line(bet, margin, block.sizes), block.good, block.old_bad)
+    return logs_larger((good_line(bet, margin, block.sizes),), block.good, block.old_bad)[0]
 
 
 def worse_line(bet: Bet, tolerance: float, sizes: float) -> Line:

@@ -12,7 +12,7 @@ from agentrollouts.core.sequential.evalue import (
     Mass,
     Pair,
     good_line,
-    log_larger,
+    logs_larger,
     worse_line,
 )
 from agentrollouts.core.sequential.grid import near
@@ -77,7 +77,7 @@ def stepped(
     """Wealth (against, in favour) after a block; ``q`` is how often it happened before, ``sides`` are units without it."""
     pair, q = Pair.of(*sides), near(q)
     worse = rising_logs(q, (pair.bad, pair.old_good), pair.sizes, tolerance, rises)
-    good = [log_larger(_promoting(q, margin, pair.sizes), pair.good, pair.old_bad)] if wealth[1] else []
+    good = logs_larger(_promoting(q, margin, pair.sizes), pair.good, pair.old_bad) if wealth[1] else []
     return laid(wealth[0], block, weights, worse), grown(wealth[1], good)
 
 
@@ -89,7 +89,7 @@ def rising_logs(
     ``q`` is how often it happened before, on the grid; ``masses`` are the candidate's units with it and the old version's without, ``sizes`` as in ``Pair``.
     """
     bad, old_good = masses
-    return [log_larger(line, bad, old_good) for line in _rising(q, tolerance, sizes, rises)]
+    return logs_larger(_rising(q, tolerance, sizes, rises), bad, old_good)
 
 
 @lru_cache(maxsize=KNOWN)
@@ -100,5 +100,6 @@ def _rising(q: float, tolerance: float, sizes: float, rises: tuple[float, ...]) 
 
 
 @lru_cache(maxsize=KNOWN)
-def _promoting(q: float, margin: float, sizes: float) -> Line:
-    return good_line(Bet(max(0.02, 1.0 - q), 1.0 - q), margin, sizes)
+def _promoting(q: float, margin: float, sizes: float) -> tuple[Line]:
+    """The one line that it happens as often as before."""
+    return (good_line(Bet(max(0.02, 1.0 - q), 1.0 - q), margin, sizes),)

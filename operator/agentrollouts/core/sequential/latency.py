@@ -46,9 +46,7 @@ class Latency:
         memory = faded(course.memory, candidate.n + old.n, old)
         if not course.fixed:
             return self._settled(course._replace(memory=memory))
-        parts = [
-            self._part(course, at, edge, (candidate, old)) for at, edge in enumerate(edges(course.fixed))
-        ]
+        parts = [self._part(course, at, edge, candidate, old) for at, edge in enumerate(edges(course.fixed))]
         return course._replace(
             blocks=course.blocks + 1,
             against=tuple(against for against, _ in parts),
@@ -57,18 +55,17 @@ class Latency:
         )
 
     def _part(
-        self, course: Course, at: int, edge: str, sides: tuple[Block, Block]
+        self, course: Course, at: int, edge: str, candidate: Block, old: Block
     ) -> tuple[tuple[float, ...], tuple[float, ...]]:
         wealth = course.against[at], course.favour[at]
-        if any(edge not in side.sums for side in sides):
+        if edge not in candidate.sums or edge not in old.sums:
             return wealth  # another histogram: nobody knows what lies above this edge
         slow = 1.0 - rate_below(course.memory, edge)
-        new, old = (Units.counted(side.n, side.sums[edge]) for side in sides)
         return stepped(
             wealth,
             course.blocks + 1,
             slow,
-            (new, old),
+            (Units.counted(candidate.n, candidate.sums[edge]), Units.counted(old.n, old.sums[edge])),
             tolerance=course.fixed[edge],
             margin=course.fixed[edge + PROMOTING],
             rises=RISES,

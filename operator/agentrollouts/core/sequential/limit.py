@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log1p
 
-from agentrollouts.core.sequential.evalue import MOST, Mass
+from agentrollouts.core.sequential.evalue import MOST, Mass, mass
 from agentrollouts.core.sequential.measure import Block, Course
 from agentrollouts.core.sequential.units import Units
 from agentrollouts.core.sequential.wealth import laid
@@ -31,7 +31,8 @@ class Limit:
         """Each factor is 1 + l (x - limit), whose mean is at most 1 while the limit holds."""
         number = course.blocks + 1
         units = Units.counted(candidate.n, candidate.sums.get("total", 0.0))
-        logs = [self._log(rise, Mass.of(units)) for rise in RISES]
+        bad = mass(units)
+        logs = [self._log(rise, bad) for rise in RISES]
         return Course(blocks=number, against=(laid(course.against[0], number, WEIGHTS, logs),))
 
     def _log(self, rise: float, bad: Mass) -> float:

@@ -46,7 +46,7 @@ class Memory(NamedTuple):
         """How much of a unit fails when it fails, where failures are rare."""
         q = self.rate
         alone = ((self.failing_squares + 2.0) / (self.failing + 2.0) - 1.0 + q) / q
-        return min(1.0, max(0.05, alone))
+        return 0.05 if alone < 0.05 else min(alone, 1.0)
 
     def after(self, old: Units, block: float) -> Memory:
         """The memory with the old version's units of a block that had ``block`` units altogether."""

@@ -8,16 +8,17 @@ that nobody had used until then, and all names but one of the most used, for tha
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
-from agentrollouts.core.sequential.evalue import Mass
+from agentrollouts.core.sequential.evalue import mass
 from agentrollouts.core.sequential.events import rising_logs
 from agentrollouts.core.sequential.grid import near, near_ratio
 from agentrollouts.core.sequential.measure import Block, Course, Sums
 from agentrollouts.core.sequential.memory import kept
-from agentrollouts.core.sequential.remembered import DOUBT, ENOUGH, faded, remembered, smoothed
+from agentrollouts.core.sequential.remembered import DOUBT, ENOUGH, remembered, smoothed
 from agentrollouts.core.sequential.units import Units
 from agentrollouts.core.sequential.wealth import FIRST, LATER, Wealth, grown, laid
 
@@ -37,10 +38,17 @@ WHOLLY = (1.0,)
 ONLY_KNOWN, WOULD_BE_MISSED = 0.0, 1.0
 """What is noted of each name that was used before the rollout."""
 OLD, NEW, NEW_UNITS = "=", "+", "m"
+MARKS = frozenset({OLD, NEW})
 """What each side's names are marked with in the memory, so that a tool may have any name, and the candidate's units."""
 
 
-Sides = tuple[Block, Block]
+class Sides(NamedTuple):
+    """A block of both versions."""
+
+    candidate: Block
+    old: Block
+    sizes: float
+    """As in ``Pair``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class Mix:
 
     def folded(self, course: Course, candidate: Block, old: Block) -> Course:
         """The sets come from the blocks before this one, or from before the rollout."""
-        sides = candidate, old
+        sides = Sides(candidate, old, near_ratio(candidate.n / old.n))
         learnt, *known = course.against
         blocks, learnt = self._learnt(course.blocks, learnt, course.memory, sides)
         if known:
@@ -77,23 +85,25 @@ class Mix:
 
     def _learnt(self, blocks: int, held: Wealth, memory: Sums, sides: Sides) -> tuple[int, Wealth]:
         """Blocks with a bet, and the wealth of the bets that the names used more so far go on being used more."""
-        more = _used_more(memory, self.tolerance)
+        names = _names(memory)
+        more = _used_more(memory, names, self.tolerance)
         if memory[NEW_UNITS] < LEARNING or not more:
             return blocks, held
         often = smoothed(sum([memory.get(OLD + name, 0.0) for name in more]), memory["n"])
-        usual = _names(memory).difference(more)
-        won = self._logs(often, sides, [_others(usual, side) for side in sides], RISES)
+        usual = names.difference(more)
+        others = _others(usual, sides.candidate), _others(usual, sides.old)
+        won = self._logs(often, sides, others, RISES)
         return blocks + 1, laid(held, blocks + 1, WEIGHTS, won)
 
     def _vanished(self, course: Course, held: Wealth, sides: Sides) -> Wealth:
         """The wealth of the bets that a name vanished, one for each that would be missed."""
-        memory = course.memory
-        won: list[float] = []
-        used = [sum(side.sums.values()) for side in sides]
+        memory, won = course.memory, list[float]()
+        ours, theirs = sides.candidate.sums, sides.old.sums
+        used, before = sum(ours.values()), sum(theirs.values())
         for name, kind in course.fixed.items():
             if kind == WOULD_BE_MISSED:
                 often = 1.0 - smoothed(memory[OLD + name], memory["n"])
-                others = [every - side.sums.get(name, 0.0) for every, side in zip(used, sides, strict=True)]
+                others = used - ours.get(name, 0.0), before - theirs.get(name, 0.0)
                 won += self._logs(often, sides, others, WHOLLY)
         return grown(held, won)
 
@@ -101,19 +111,16 @@ class Mix:
         """The wealth of the bets on names that nobody had used before the rollout."""
         memory, known = course.memory, course.fixed
         new = [part for name, part in memory.items() if name[0] == OLD and name[1:] not in known]
-        amounts = [_others(known, side) for side in sides]
-        return grown(held, self._logs(smoothed(sum(new), memory["n"]), sides, amounts, RISES))
+        others = _others(known, sides.candidate), _others(known, sides.old)
+        return grown(held, self._logs(smoothed(sum(new), memory["n"]), sides, others, RISES))
 
     def _logs(
-        self, often: float, sides: Sides, others: Sequence[float], rises: tuple[float, ...]
+        self, often: float, sides: Sides, others: tuple[float, float], rises: tuple[float, ...]
     ) -> list[float]:
         """Of bets that a set of names is used more, to which ``others`` of each side's units went; ``often`` by the old."""
-        candidate, old = sides
-        masses = (
-            Mass.of(Units.counted(candidate.n, others[0])),
-            Mass.of(Units.counted(old.n, old.n - others[1])),
-        )
-        return rising_logs(near(often), masses, near_ratio(candidate.n / old.n), self.tolerance, rises)
+        new, old = sides.candidate.n, sides.old.n
+        masses = mass(Units.counted(new, others[0])), mass(Units.counted(old, old - others[1]))
+        return rising_logs(near(often), masses, sides.sizes, self.tolerance, rises)
 
 
 def distance(first: Sums, second: Sums, units: tuple[float, float]) -> float:
@@ -136,20 +143,19 @@ def _others(usual: Container[str], side: Block) -> float:
 
 
 def _names(memory: Sums) -> frozenset[str]:
-    return frozenset(name[1:] for name, part in memory.items() if part > 0.0 and name[0] in {OLD, NEW})
+    return frozenset(name[1:] for name, part in memory.items() if part > 0.0 and name[0] in MARKS)
 
 
 def _marked(mark: str, sums: Sums) -> Sums:
     return {mark + name: part for name, part in sums.items()}
 
 
-def _used_more(memory: Sums, tolerance: float) -> tuple[str, ...]:
-    """The set of names to bet on, among those that take the names by how much more the candidate uses them.
+def _used_more(memory: Sums, names: frozenset[str], tolerance: float) -> tuple[str, ...]:
+    """The set of ``names`` to bet on, among those that take the names by how much more the candidate uses them.
 
     It is the one whose excess over the tolerance would be found soonest. The candidate's mix is drawn to the old one's. In a
     settled order, so that sums over it come out the same in every process.
     """
-    names = _names(memory)
     old, doubt = max(memory["n"], 1e-9), DOUBT * (len(names) + 1)
     mixes = []
     for name in names:
@@ -179,10 +185,15 @@ def _divergence(new: float, null: float) -> float:
 
 
 def _after(memory: Sums, candidate: Block, old: Block) -> Sums:
-    fade = kept(memory[NEW_UNITS], candidate.n)
-    ours = {name: part * fade for name, part in memory.items() if name == NEW_UNITS or name[0] == NEW}
-    theirs = {name: part for name, part in memory.items() if name not in ours}
-    ours[NEW_UNITS] += candidate.n
-    for name, part in _marked(NEW, candidate.sums).items():
-        ours[name] = ours.get(name, 0.0) + part
-    return {**faded(theirs, candidate.n + old.n, Block(old.n, _marked(OLD, old.sums))), **ours}
+    """What is remembered with one more block; each side's part fades by its own units."""
+    ours, theirs = kept(memory[NEW_UNITS], candidate.n), kept(memory["n"], candidate.n + old.n)
+    after = {
+        name: part * (ours if name[0] == NEW or name == NEW_UNITS else theirs)
+        for name, part in memory.items()
+    }
+    after[NEW_UNITS] += candidate.n
+    after["n"] += old.n
+    for mark, side in ((OLD, old), (NEW, candidate)):
+        for name, part in side.sums.items():
+            after[mark + name] = after.get(mark + name, 0.0) + part
+    return after

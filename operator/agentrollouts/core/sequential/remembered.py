@@ -21,7 +21,8 @@ def rate(memory: Sums, name: str) -> float:
 
 def smoothed(amount: float, n: float) -> float:
     """How often something happened that happened ``amount`` times in ``n`` units, away from 0 and 1."""
-    return min(HIGHEST, max(LOWEST, (amount + DOUBT) / (n + PRIOR)))
+    found = (amount + DOUBT) / (n + PRIOR)
+    return LOWEST if found < LOWEST else min(found, HIGHEST)
 
 
 def remembered(memory: Sums, n: float, sums: Sums) -> Sums:

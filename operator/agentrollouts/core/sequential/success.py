@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agentrollouts.core.sequential.evalue import KNOWN, Bet, Line, Pair, good_line, log_larger, worse_line
+from agentrollouts.core.sequential.evalue import KNOWN, Bet, Line, Pair, good_line, logs_larger, worse_line
 from agentrollouts.core.sequential.grid import near, near_part
 from agentrollouts.core.sequential.measure import Block, Course
 from agentrollouts.core.sequential.memory import Memory, failing_part
@@ -40,11 +40,8 @@ class Success:
         before, number = units(old), course.blocks + 1
         block = Pair.of(units(candidate), before)
         rate, part, sizes = near(memory.rate), near_part(memory.part), block.sizes
-        drops = dropping(rate, part, self.tolerance, sizes)
-        worse = [log_larger(line, block.bad, block.old_good) for line in drops]
-        good = [
-            log_larger(line, block.good, block.old_bad) for line in _promoting(rate, part, self.margin, sizes)
-        ]
+        worse = logs_larger(dropping(rate, part, self.tolerance, sizes), block.bad, block.old_good)
+        good = logs_larger(_promoting(rate, part, self.margin, sizes), block.good, block.old_bad)
         return Course(
             blocks=number,
             against=(laid(course.against[0], number, WEIGHTS, worse),),

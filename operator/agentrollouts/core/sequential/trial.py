@@ -12,19 +12,18 @@ Promotion needs every metric for itself, which needs no correction.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from enum import Enum
+from typing import NamedTuple
 
 from agentrollouts.core.sequential.confidence import Confidence
-from agentrollouts.core.sequential.evalue import Pair, log_larger
+from agentrollouts.core.sequential.evalue import Pair, logs_larger
 from agentrollouts.core.sequential.grid import near, near_part
 from agentrollouts.core.sequential.limit import Limit
-from agentrollouts.core.sequential.measure import Block, Course, Measure, both
+from agentrollouts.core.sequential.measure import Block, Course, Measure, Sums, both
 from agentrollouts.core.sequential.memory import Memory
 from agentrollouts.core.sequential.split import Split
 from agentrollouts.core.sequential.success import Success, dropping, units
-from agentrollouts.core.sequential.wealth import won_by
-
-Item = TypeVar("Item")
+from agentrollouts.core.sequential.wealth import grown
 
 UNLIKE = 100.0
 """The e-value from which on control and stable count as different."""
@@ -133,101 +132,102 @@ def looked(
     candidate, control and stable since the last look; empty: they changed, or aren't known. ``for_people``: with the
     interval, which no decision needs.
     """
-    trial = _split(trial, now, shares)
-    at_first = watched(criteria)
+    # NB: a look changes most of a trial, so its parts are gathered here and put together once.
+    seen, courses, alone = list(trial.seen), list(trial.courses), list(trial.alone)
+    guard, confidence = (trial.alike, trial.apart), trial.confidence
+    first = watched(criteria)
     for at, criterion in enumerate(criteria):
-        trial, block = _closed(trial, at, criterion, now.sides(at), watches=at == at_first)
-        if block is not None and at == at_first and for_people:
-            trial = _shown(trial, block)
-    return trial
-
-
-def _closed(
-    trial: Trial, at: int, criterion: Criterion, now: Sides, *, watches: bool
-) -> tuple[Trial, Sides | None]:
-    """With one criterion's block closed, if it is full, and the block where it counts.
-
-    The criterion that ``watches`` over the cohorts says if they differ.
-    """
-    then = trial.seen[at]
-    candidate, control, stable = (side.n - before.n for side, before in zip(now, then, strict=True))
-    if min(candidate, control, stable) < -ROUNDING:
-        return _next(trial, at, now), None  # sums that were lost begin anew; none is counted twice
-    alone = trial.alone[at]
-    compared = not isinstance(criterion.measure, Limit)
-    if candidate < 1.0 or (compared and (control if alone else control + stable) < 1.0):
-        return trial, None
-    block = Sides(*[_since(before, side) for before, side in zip(then, now, strict=True)])
-    if any(_torn(side) for side in block):
-        return trial, None  # read while they changed; the next look sees all of it
-    if any(_shrunk(side) for side in block):
-        return _next(trial, at, now), None
-    course = trial.courses[at]
-    # NB: whom a block is compared with is settled before it begins. Another criterion's guard has seen the same sessions.
-    old = block.control if alone else block.old
-    if watches:
-        trial = _guarded(trial, course, block)
-    courses = _put(trial.courses, at, criterion.measure.folded(course, block.candidate, old))
-    return _next(trial._replace(courses=courses), at, now), block
-
-
-def _shown(trial: Trial, block: Sides) -> Trial:
-    """With the interval after one more block of success."""
-    candidate, control, stable = (units(side) for side in block)
-    return trial._replace(confidence=trial.confidence.after(candidate, control, stable, apart=trial.apart))
-
-
-def _next(trial: Trial, at: int, now: Sides) -> Trial:
-    """With a criterion's next block begun."""
-    return trial._replace(seen=_put(trial.seen, at, now), alone=_put(trial.alone, at, trial.apart))
-
-
-def _split(trial: Trial, now: Cohorts, shares: Sequence[float]) -> Trial:
+        sides, course = now.sides(at), courses[at]
+        block = _gained(seen[at], sides, alone=alone[at], compared=not isinstance(criterion.measure, Limit))
+        if block is Unusable.WAITS:
+            continue
+        if isinstance(block, Sides):
+            # NB: whom a block is compared with is settled before it begins. Another criterion's guard has seen the same sessions.
+            courses[at] = criterion.measure.folded(
+                course, block.candidate, block.control if alone[at] else block.old
+            )
+            if at == first:
+                guard = _guarded(guard, course, block)
+                confidence = _shown(confidence, block, apart=guard[1]) if for_people else confidence
+        seen[at], alone[at] = sides, guard[1]
     assigned = _assigned(now)
+    split = _split(trial, assigned, shares)
+    return Trial(tuple(seen), tuple(courses), *guard, tuple(alone), split, assigned, confidence)
+
+
+class Unusable(Enum):
+    """Why sums give no block."""
+
+    WAITS = "there is too little of it, or it was read while it changed; the next look sees all of it"
+    LOST = "sums shrank, so some were lost; they begin anew, and none is counted twice"
+
+
+def _gained(then: Sides, now: Sides, *, alone: bool, compared: bool) -> Sides | Unusable:
+    """One criterion's block, if it is full: both sides have a unit where they are ``compared``."""
+    candidate, control, stable = (
+        now.candidate.n - then.candidate.n,
+        now.control.n - then.control.n,
+        now.stable.n - then.stable.n,
+    )
+    if candidate < -ROUNDING or control < -ROUNDING or stable < -ROUNDING:
+        return Unusable.LOST
+    if candidate < 1.0 or (compared and (control if alone else control + stable) < 1.0):
+        return Unusable.WAITS
+    block = Sides(
+        Block(candidate, _since(then.candidate.sums, now.candidate.sums)),
+        Block(control, _since(then.control.sums, now.control.sums)),
+        Block(stable, _since(then.stable.sums, now.stable.sums)),
+    )
+    shrunk = False
+    for n, sums in block:
+        if sums:
+            amounts = sums.values()
+            if max(amounts) > n + ROUNDING * max(1.0, n):
+                return Unusable.WAITS  # fractions that sum to more than their units
+            shrunk = shrunk or min(amounts) < -ROUNDING
+    return Unusable.LOST if shrunk else block
+
+
+def _shown(confidence: Confidence, block: Sides, *, apart: bool) -> Confidence:
+    """The interval after one more block of success."""
+    return confidence.after(units(block.candidate), units(block.control), units(block.stable), apart=apart)
+
+
+def _split(trial: Trial, assigned: tuple[float, ...], shares: Sequence[float]) -> Split:
+    if not shares:
+        return trial.split
     gained = [new - old for new, old in zip(assigned, trial.assigned, strict=True)]
-    if not shares or min(gained) < 0.0 or not any(gained):
-        return trial._replace(assigned=assigned)
-    return trial._replace(split=trial.split.after(shares, gained), assigned=assigned)
+    return trial.split if min(gained) < 0.0 or not any(gained) else trial.split.after(shares, gained)
 
 
-def _guarded(trial: Trial, course: Course, block: Sides) -> Trial:
+Guard = tuple[tuple[float, float], bool]
+"""``Trial.alike`` and ``Trial.apart``."""
+
+
+def _guarded(guard: Guard, course: Course, block: Sides) -> Guard:
     """The watch over control and stable, on success.
 
     One criterion's alone: what two say about the same sessions depends on each other, and may not be multiplied.
     """
-    if trial.apart or min(block.control.n, block.stable.n) < 1.0:
-        return trial
+    alike, apart = guard
+    if apart or block.control.n < 1.0 or block.stable.n < 1.0:
+        return guard
     memory = Memory(**course.memory)
     rate, part = near(memory.rate), near_part(memory.part)
     pair = Pair.of(units(block.control), units(block.stable))
-    worse, better = [
-        won_by(wealth, log_larger(line, sides.bad, sides.old_good))
-        for wealth, sides in zip(trial.alike, (pair, pair.turned), strict=True)
-        for line in dropping(rate, part, 0.0, sides.sizes, APART)
+    logs = [
+        logs_larger(dropping(rate, part, 0.0, sides.sizes, APART), sides.bad, sides.old_good)[0]
+        for sides in (pair, pair.turned)
     ]
-    return trial._replace(alike=(worse, better), apart=(worse + better) / 2 >= UNLIKE)
+    worse, better = grown(alike, logs)
+    return (worse, better), (worse + better) / 2 >= UNLIKE
 
 
 def _assigned(now: Cohorts) -> tuple[float, ...]:
     return tuple([reading.assigned for reading in now])
 
 
-def _put(items: tuple[Item, ...], at: int, item: Item) -> tuple[Item, ...]:
-    return (*items[:at], item, *items[at + 1 :])
-
-
-def _since(then: Block, now: Block) -> Block:
-    before, after = then.sums, now.sums
+def _since(before: Sums, after: Sums) -> Sums:
     if before.keys() == after.keys():
-        return Block(now.n - then.n, {name: amount - before[name] for name, amount in after.items()})
-    names = {**before, **after}
-    return Block(now.n - then.n, {name: after.get(name, 0.0) - before.get(name, 0.0) for name in names})
-
-
-def _shrunk(gained: Block) -> bool:
-    return bool(gained.sums) and min(gained.sums.values()) < -ROUNDING
-
-
-def _torn(gained: Block) -> bool:
-    """Whether fractions sum to more than their units."""
-    return bool(gained.sums) and max(gained.sums.values()) > gained.n + ROUNDING * max(1.0, gained.n)
+        return {name: amount - before[name] for name, amount in after.items()}
+    return {name: after.get(name, 0.0) - before.get(name, 0.0) for name in {**before, **after}}

@@ -6,7 +6,6 @@ share their fate, so a test that counts tasks takes one bad session for ten; a u
 
 from __future__ import annotations
 
-from math import floor
 from typing import NamedTuple
 
 
@@ -23,7 +22,7 @@ class Units(NamedTuple):
     @classmethod
     def counted(cls, n: float, total: float) -> Units:
         """Units whose squares weren't exported: the largest sum of squares that fractions with this sum can have."""
-        whole = floor(total)
+        whole = total // 1.0
         rest = total - whole
         return cls(n, total, whole + rest * rest)
 

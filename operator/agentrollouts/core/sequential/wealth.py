@@ -26,17 +26,14 @@ def laid(wealth: Wealth, block: int, weights: Sequence[float], logs: Sequence[fl
     ``weights`` sum to 1: how the stake is spread over the bets.
     """
     fresh = FIRST if block == 1 else LATER / (block * (block - 1))
-    return tuple(
-        [won_by(held + fresh * weight, won) for held, weight, won in zip(wealth, weights, logs, strict=True)]
-    )
+    stakes = [held + fresh * weight for held, weight in zip(wealth, weights, strict=True)]
+    return grown(stakes, logs)
 
 
-def grown(wealth: Wealth, logs: Sequence[float]) -> Wealth:
-    """The wealth of bets laid once, at the start, after one more block."""
-    return tuple([won_by(held, won) for held, won in zip(wealth, logs, strict=True)])
-
-
-def won_by(held: float, won: float) -> float:
-    """What is held after an e-value with the logarithm ``won``."""
-    after = held * (exp(won) if won < MOST else RICHEST)
-    return min(RICHEST, after)
+def grown(wealth: Sequence[float], logs: Sequence[float]) -> Wealth:
+    """The wealth of bets after one more block, whose e-values have these logarithms; nothing is laid anew."""
+    after = []
+    for held, won in zip(wealth, logs, strict=True):
+        more = held * exp(won) if won < MOST else held * RICHEST
+        after.append(more if more < RICHEST else RICHEST)  # noqa: FURB136 - some hundred bets a look, and a call each
+    return tuple(after)

@@ -7,7 +7,7 @@ from itertools import product
 from math import prod
 from random import Random
 
-from agentrollouts.core.sequential.evalue import Bet, Line, Mass, Pair, log_good, log_larger, log_worse
+from agentrollouts.core.sequential.evalue import Bet, Line, Pair, log_good, log_worse, logs_larger, mass
 from agentrollouts.core.sequential.measure import Block
 from agentrollouts.core.sequential.units import Units
 
@@ -90,10 +90,10 @@ def nulls(chance: Random, count: int, ratio: float, margin: float) -> Iterator[t
 def larger(
     stake: float, centres: tuple[float, float], first: Units, second: Units, *, ratio: float = 1.0
 ) -> float:
-    """``log_larger`` of the units themselves; ``centres`` are (m_a, m_b)."""
+    """``logs_larger`` of the units themselves; ``centres`` are (m_a, m_b)."""
     here, there = centres
     line = Line(here, 1.0 - there, stake / first.n)
-    return log_larger(line, Mass.of(first), Mass.of(second.rest()), ratio=ratio)
+    return logs_larger((line,), mass(first), mass(second.rest()), ratio=ratio)[0]
 
 
 def worse(bet: Bet, tolerance: float, candidate: Units, old: Units) -> float:

@@ -44,7 +44,7 @@ def bound(
     stakes: tuple[float, float] = (1.0, 1.0),
     centres: tuple[float, float] = (0.5, 0.5),
 ) -> Log:
-    """``log_larger`` written once more, with everything in it open to mistakes. ``stakes`` are for (first, second)."""
+    """``logs_larger`` written once more, with everything in it open to mistakes. ``stakes`` are for (first, second)."""
 
     def log_e(first: Units, second: Units) -> float:
         here = gain(stakes[0] / first.n, centres[0], first, touching)
