@@ -360,3 +360,16 @@ def test_wealth_that_is_beyond_numbers_stays_a_number() -> None:
             assert 0.0 <= course.worse < 1e306
             assert course.good is not None
             assert 0.0 <= course.good < 1e306
+
+
+def test_what_each_side_used_fades_by_the_side_s_own_sessions() -> None:
+    """The candidate has fewer of them: what it did must not be forgotten because stable served so many."""
+    used, measure = {"ask": 1.0}, Mix()
+    course = measure.begun(added([used] * 500))
+    memory = measure.folded(course, added([used] * 25), added([used] * 25)).memory
+    assert (memory["m"], memory["+ask"]) == (25.0, 25.0)
+    assert (memory["n"], memory["=ask"]) == (400.0 + 25.0, 400.0 + 25.0)
+    many = course._replace(memory={**memory, "n": 500.0, "=ask": 500.0, "m": 100.0, "+ask": 100.0})
+    memory = measure.folded(many, added([used] * 25), added([used] * 25)).memory
+    assert (memory["m"], memory["+ask"]) == (125.0, 125.0)
+    assert (memory["n"], memory["=ask"]) == pytest.approx((500.0 * 0.8 + 25.0, 500.0 * 0.8 + 25.0))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
+import pytest
+
 from agentrollouts.core.sequential.measure import Block
 from agentrollouts.core.sequential.mix import Mix
 from agentrollouts.core.sequential.success import Success
@@ -69,6 +71,27 @@ def test_control_alone_is_the_comparator_once_the_cohorts_differ() -> None:
         looked(SUCCESS, trial, now._replace(control=Reading((trial.seen[0].control,)))).courses
         == trial.courses
     )
+
+
+@pytest.mark.parametrize("worse_one", [0, 1], ids=["control worse", "stable worse"])
+def test_the_cohorts_differ_whichever_of_them_is_worse(worse_one: int) -> None:
+    trial = begun(SUCCESS, NOTHING)
+    for step in range(1, 40):
+        control, stable = 5 * step * worse_one, 5 * step * (1 - worse_one)
+        trial = looked(SUCCESS, trial, cohorts((step, step), (5 * step, control), (5 * step, stable)))
+    assert trial.apart
+    assert trial.alike[1 - worse_one] < 1.0 < trial.alike[worse_one]
+
+
+@pytest.mark.parametrize("cohort", [0, 1, 2])
+def test_fewer_sessions_than_before_were_lost_whatever_became_of_them(cohort: int) -> None:
+    """None of them had gone well, so no sum of theirs shrinks with them."""
+    first, later = [(20.0, 0.0)] * 3, [(40.0, 0.0)] * 3
+    later[cohort] = (10.0, 0.0)
+    trial = looked(SUCCESS, begun(SUCCESS, NOTHING), cohorts(*first))
+    lost = looked(SUCCESS, trial, cohorts(*later))
+    assert lost.courses == trial.courses
+    assert lost.seen[0][cohort].n == 10.0
 
 
 def test_lost_sums_are_no_evidence_and_are_not_counted_again() -> None:
