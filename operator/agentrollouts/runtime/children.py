@@ -10,6 +10,7 @@ from typing import Any
 
 from agentrollouts.core import manifests
 from agentrollouts.core.proof_pod import CONTAINER
+from agentrollouts.runtime.unstarted import Unstarted, unstarted
 from agentrollouts.runtime.views import Meta, Place, Raw, meta_of
 
 
@@ -65,6 +66,8 @@ class PodObject:
     """Host and port at which it tells how far it has come; only of a Job's pod that does."""
     ended: Ended | None = None
     """What its container said when it ended; only of a Job's pod."""
+    unstarted: Unstarted | None = None
+    """What it waits for on its node; only of a Job's pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
         job=job,
         listens=_listens(raw) if job else "",
         ended=_ended(status) if job else None,
+        unstarted=unstarted(raw) if job else None,
     )
 
 

@@ -68,13 +68,17 @@ def run_of(found: JobObject, pods: Iterable[PodObject], now: datetime) -> ProofR
     ours = [pod for pod in pods if pod.job == found.meta.uid]
     over = found.over
     if over is None:
-        return Running(next((pod.trouble for pod in ours if pod.trouble), ""))
+        return Running(next((words for pod in ours if (words := _trouble(pod, now))), ""))
     endings = [pod.ended for pod in ours if pod.ended is not None]
     if not endings:
         if now < over + WORD and not found.failure.startswith("DeadlineExceeded"):
             return Running()
         return Broken(found.failure or "its pod is gone, and with it what it said", over)
     return _said(max(endings, key=lambda each: each.at or over), found, over)
+
+
+def _trouble(pod: PodObject, now: datetime) -> str:
+    return pod.trouble or (pod.unstarted.trouble(now) if pod.unstarted is not None else "")
 
 
 def _said(ended: Ended, found: JobObject, over: datetime) -> ProofRun:

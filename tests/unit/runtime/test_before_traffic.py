@@ -385,6 +385,47 @@ async def test_a_pods_trouble_is_told() -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    [
+        ({"configMap": {"name": "cases"}}, "it needs ConfigMap cases"),
+        ({"secret": {"secretName": "token"}}, "it needs Secret token"),
+        ({"persistentVolumeClaim": {"claimName": "journal"}}, "it needs PersistentVolumeClaim journal"),
+        ({"secret": {"secretName": "token", "optional": True}}, "within a minute (kubectl describe pod x)"),
+        ({"emptyDir": {}}, "within a minute (kubectl describe pod x)"),
+    ],
+)
+async def test_a_job_that_waits_for_what_it_mounts_says_what_that_is(
+    kind: dict[str, object], waits: str
+) -> None:
+    """The kubelet has no word for it but an event, and would wait until the Job's deadline."""
+    stage = await proving()
+    labels = jobs(stage)[0]["spec"]["template"]["metadata"]["labels"]
+    owner = {"kind": "Job", "name": "j", "uid": jobs(stage)[0]["metadata"]["uid"]}
+    meta = {"name": "x", "namespace": "shop", "labels": labels, "ownerReferences": [owner]}
+    scheduled = {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastTransitionTime": stage.clock.now().isoformat(),
+    }
+    creating = {"name": "proof", "state": {"waiting": {"reason": "ContainerCreating"}}}
+    status = {"conditions": [scheduled], "containerStatuses": [creating]}
+    spec = {"volumes": [{"name": "dataset", **kind}]}
+    stage.cluster.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status})
+    await stage.go(30)
+    assert "describe pod" not in stage.status()["message"]
+    await stage.go(60)
+    assert waits in stage.status()["message"]
+
+    def started(body: Object) -> None:
+        body["status"]["containerStatuses"][0]["state"] = {"running": {}}
+
+    stage.cluster.edit("Pod", "x", started)
+    await stage.go(2)
+    assert "describe pod" not in stage.status()["message"]
+
+
+@pytest.mark.asyncio
 async def test_a_job_of_another_rollout_of_that_name_proves_nothing() -> None:
     stage = await proving()
 
