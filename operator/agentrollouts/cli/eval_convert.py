@@ -19,12 +19,14 @@ from agentrollouts.cli.eval_options import (
 )
 from agentrollouts.evals.convert import Tool, convert
 from agentrollouts.evals.errors import InputError
-from agentrollouts.evals.files import put, text_of
+from agentrollouts.evals.files import bytes_of, put
 from agentrollouts.evals.results import written
 
 
 def convert_command(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="JSON that the tool wrote.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="What the tool wrote: JSON, or a log of Inspect.")
+    ],
     *,
     tool: Annotated[Tool, typer.Option("--from", help="Which tool wrote it.")],
     output: ResultsFile,
@@ -34,7 +36,7 @@ def convert_command(
 ) -> None:
     """Take the results of promptfoo, DeepEval or Inspect. Exit status 2 if the file can't be used."""
     try:
-        found = convert(text_of(Path(file)), tool, **about(agent, version, artifact_digest))
+        found = convert(bytes_of(Path(file)), tool, **about(agent, version, artifact_digest))
         put(Path(output), written(found).encode())
     except InputError as error:
         raise CommandError(f"{file}: {error}", status=INVALID) from error

@@ -41,7 +41,8 @@ class Unstarted:
 def unstarted(raw: Raw) -> Unstarted | None:
     """What a pod waits for, if it is one of these."""
     status = raw.get("status") or {}
-    scheduled = next((c for c in status.get("conditions") or () if c.get("type") == "PodScheduled"), {})
+    conditions: dict[object, Raw] = {item.get("type"): item for item in status.get("conditions") or ()}
+    scheduled = conditions.get("PodScheduled") or {}
     containers = status.get("containerStatuses") or ()
     states = [(item.get("state") or {}).get("waiting") or {} for item in containers]
     waits = bool(states) and all(state.get("reason") in _WAITING for state in states)

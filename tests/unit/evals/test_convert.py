@@ -22,7 +22,7 @@ def real(tool: Tool) -> Any:
 
 
 def converted(tool: Tool, value: Any) -> Results:
-    return convert(json.dumps(value, default=float), tool)
+    return convert(json.dumps(value, default=float).encode(), tool)
 
 
 def scores(found: Results) -> dict[str, list[float]]:
@@ -163,19 +163,19 @@ def test_a_flaky_metric_decides_nothing() -> None:
 @pytest.mark.parametrize("text", ["{}", "[]", "7", '{"results": 1}', '{"mean_score": 0.9}'])
 def test_what_isnt_a_tools_file_is_refused(tool: Tool, text: str) -> None:
     with pytest.raises(InputError, match=f"expected results of {tool}"):
-        convert(text, tool)
+        convert(text.encode(), tool)
 
 
 @pytest.mark.parametrize("tool", Tool)
 def test_half_a_file_is_refused(tool: Tool) -> None:
     text = (FIXTURES / f"{tool}.json").read_text()
     with pytest.raises(InputError, match="Was the file written to its end"):
-        convert(text[: len(text) // 2], tool)
+        convert(text[: len(text) // 2].encode(), tool)
 
 
 def test_no_case_is_no_result() -> None:
     with pytest.raises(InputError, match="with at least one case; got none"):
-        convert('{"testCases": []}', Tool.DEEPEVAL)
+        convert(b'{"testCases": []}', Tool.DEEPEVAL)
 
 
 def test_a_score_outside_0_and_1_is_refused_with_its_case() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agentrollouts.evals.attempts import results_of
-from agentrollouts.evals.convert import deepeval, inspect, promptfoo
+from agentrollouts.evals.convert import deepeval, inspect, inspect_archive, promptfoo
 from agentrollouts.evals.convert.converted import Converted
 from agentrollouts.evals.errors import InputError
 from agentrollouts.evals.results import Results, parsed
@@ -29,14 +29,14 @@ CONVERTERS: Mapping[Tool, Callable[[Any], Converted]] = MappingProxyType(
 )
 
 
-def convert(text: str, tool: Tool, **about: Any) -> Results:
+def convert(body: bytes, tool: Tool, **about: Any) -> Results:
     """The results in a tool's output file; ``about`` are fields of the results, such as the agent.
 
     Raises:
         InputError: it is no such file, holds no case, or what it holds can't be told in scores from 0 to 1.
     """
     try:
-        found = CONVERTERS[tool](parsed(text))
+        found = CONVERTERS[tool](_value(body, tool))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the file"
@@ -46,3 +46,12 @@ def convert(text: str, tool: Tool, **about: Any) -> Results:
     if not found.attempts:
         raise InputError(f"expected results of {tool} with at least one case; got none")
     return results_of(found.attempts, partial=found.partial, **about)
+
+
+def _value(body: bytes, tool: Tool) -> Any:
+    if tool is Tool.INSPECT and inspect_archive.is_archive(body):
+        return inspect_archive.log_of(body)
+    try:
+        return parsed(body.decode())
+    except UnicodeDecodeError as error:
+        raise InputError(f"expected results of {tool} as JSON; it is no UTF-8 text") from error

@@ -1,4 +1,4 @@
-"""Logs of Inspect as JSON (``inspect eval --log-format json``, ``inspect log convert --to json``). A repeat is an epoch.
+"""Logs of Inspect, as JSON or read from an archive. A repeat is an epoch.
 
 A sample's score is the mean of its scorers' values, with Inspect's own letters: C is 1, P a half, I and N are 0. A sample that broke counts 0;
 Inspect leaves it out of its accuracy, so that may be higher.
