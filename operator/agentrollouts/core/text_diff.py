@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import unicodedata
 
+from agentrollouts.core.changed_words import focused
+
 CONTEXT = 3
 """Unchanged lines around a changed one."""
 
@@ -43,12 +45,14 @@ def visible(text: str) -> str:
 def bounded(text: str, most: int, *, longest: int | None = None) -> str:
     """At most ``most`` bytes of UTF-8, whole lines only, with a last line that says what was left out.
 
-    With ``longest``, a line of more bytes is cut and says so, so that one line can't take the room of all others. A text that
-    fits as it is stays as it is.
+    With ``longest``, a line of more bytes is shown as far as it changed; if that is too long, too, it is cut and says so, so that
+    one line can't take the room of all others. A text that fits as it is stays as it is.
     """
     content = text.encode()
     if len(content) <= most:
         return text
+    if longest is not None:
+        content = "\n".join(focused(text.split("\n"), longest)).encode()
     lines = content.splitlines(keepends=True)
     shown: list[bytes] = []
     room, left = most, len(content)
