@@ -35,10 +35,14 @@ def _its_log_has_what_was_stated(space: Space, proof: dict[str, Any]) -> None:
 
 def test_a_candidate_gets_no_traffic_before_it_has_proven_itself(make_space: MakeSpace) -> None:
     space = make_space("e2e-before")
-    space.kubectl.run("create", "configmap", "support-evals", f"--from-file={GOLDEN}")
     space.first(beforeTraffic=[ENTRY])
     space.users(rate=10)
     space.propose(WORSE)
+    space.until(
+        "what the Job waits for", lambda s: "it needs ConfigMap support-evals" in s["message"], seconds=180
+    )
+    # It came too late, and the kubelet looks again by itself.
+    space.kubectl.run("create", "configmap", "support-evals", f"--from-file={GOLDEN}")
     status = space.until(
         "the evaluation failed", lambda s: (s.get("rejected") or {}).get("version") == WORSE, seconds=240
     )
