@@ -72,7 +72,7 @@ def _first_version(case: Case) -> Decision | None:
             stalled=True,
         )
     if not wanted.ready:
-        trouble = pods.trouble if pods else ""
+        trouble = pods.why(s.now) if pods else ""
         return Hold(
             "WaitingForFirstVersion", f"{wanted.version} is not ready yet{f': {trouble}' if trouble else ''}"
         )

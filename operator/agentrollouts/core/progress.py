@@ -56,10 +56,8 @@ def _not_ready(snapshot: Snapshot, candidate: CandidateStatus) -> Hold | None:
         return None
     pods = view.workload if view else None
     state = f"{pods.ready} of {pods.desired} pods ready" if pods else "no pods yet"
-    return Hold(
-        "WaitingForPods",
-        f"{candidate.version}: {state}{f' ({pods.trouble})' if pods and pods.trouble else ''}",
-    )
+    why = pods.why(snapshot.now) if pods else ""
+    return Hold("WaitingForPods", f"{candidate.version}: {state}{f' ({why})' if why else ''}")
 
 
 def _no_evidence(snapshot: Snapshot) -> Hold | None:

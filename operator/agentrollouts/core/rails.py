@@ -80,7 +80,7 @@ def _pods(snapshot: Snapshot) -> Rollback | None:
         began = (pods.unready_since if pods else None) or snapshot.now
     waited = snapshot.now - began
     if not ready and candidate.share == 0 and waited >= policy.ready_deadline:
-        trouble = pods.trouble if pods else ""
+        trouble = pods.why(snapshot.now) if pods else ""
         return Rollback(
             "NeverReady",
             f"{candidate.version} was not ready after {waited.total_seconds():.0f} s{_why(trouble)}",
@@ -90,7 +90,7 @@ def _pods(snapshot: Snapshot) -> Rollback | None:
         if away >= UNREADY_GRACE:
             return Rollback(
                 "NoReadyPod",
-                f"{candidate.version} has had no ready pod for {away.total_seconds():.0f} s{_why(pods.trouble)}",
+                f"{candidate.version} has had no ready pod for {away.total_seconds():.0f} s{_why(pods.why(snapshot.now))}",
             )
     return None
 

@@ -15,6 +15,7 @@ from agentrollouts.core.evidence import Evidence, Unavailable
 from agentrollouts.core.opinion import Answer
 from agentrollouts.core.proof_run import ProofRun
 from agentrollouts.core.texts import Pair, Shown
+from agentrollouts.core.unstarted import Unstarted
 from agentrollouts.core.verification import Statements
 
 
@@ -52,6 +53,12 @@ class Workload:
     unready_since: datetime | None = None
     """When the last ready pod was lost, if none is ready."""
     loaded: Loaded = field(default_factory=Loaded)
+    unstarted: Unstarted | None = None
+    """A pod that waits on its node, if one does."""
+
+    def why(self, now: datetime) -> str:
+        """Why pods don't start, as far as that can be told by now."""
+        return self.trouble or (self.unstarted.trouble(now) if self.unstarted is not None else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ def _conditions(
         wanted is None or (pods.desired if pods else 0) == wanted or case.spec.deployment_ref is not None
     )
     all_ready = at_size and (pods is None or pods.ready >= pods.desired)
-    trouble = pods.trouble if pods else ""
+    trouble = pods.why(case.now) if pods else ""
     if problem:
         reason, message = "Unusable", problem
     elif unsigned:

@@ -10,7 +10,8 @@ from typing import Any
 
 from agentrollouts.core import manifests
 from agentrollouts.core.proof_pod import CONTAINER
-from agentrollouts.runtime.unstarted import Unstarted, unstarted
+from agentrollouts.core.unstarted import Unstarted
+from agentrollouts.runtime.starting import unstarted
 from agentrollouts.runtime.views import Meta, Place, Raw, meta_of
 
 
@@ -67,7 +68,7 @@ class PodObject:
     ended: Ended | None = None
     """What its container said when it ended; only of a Job's pod."""
     unstarted: Unstarted | None = None
-    """What it waits for on its node; only of a Job's pod."""
+    """What it waits for on its node, if it has no container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
         job=job,
         listens=_listens(raw) if job else "",
         ended=_ended(status) if job else None,
-        unstarted=unstarted(raw) if job else None,
+        unstarted=unstarted(raw),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from agentrollouts.core.snapshot import Loaded, Workload
+from agentrollouts.core.unstarted import Unstarted
 from agentrollouts.runtime.children import DeploymentObject, PodObject
 from agentrollouts.runtime.views import Place
 
@@ -42,7 +43,12 @@ def workload(
         trouble=trouble,
         unready_since=since if ready == 0 and found.replicas else None,
         loaded=_loaded(ours, promised, reported),
+        unstarted=min((pod.unstarted for pod in ours if pod.unstarted), key=_longest, default=None),
     )
+
+
+def _longest(waiting: Unstarted) -> tuple[datetime, str]:
+    return waiting.since, waiting.name
 
 
 def _loaded(pods: Iterable[PodObject], promised: str, reported: Mapping[Place, str]) -> Loaded:

@@ -403,13 +403,13 @@ async def test_a_job_that_waits_for_what_it_mounts_says_what_that_is(
     labels = jobs(stage)[0]["spec"]["template"]["metadata"]["labels"]
     owner = {"kind": "Job", "name": "j", "uid": jobs(stage)[0]["metadata"]["uid"]}
     meta = {"name": "x", "namespace": "shop", "labels": labels, "ownerReferences": [owner]}
-    scheduled = {
-        "type": "PodScheduled",
-        "status": "True",
+    prepared = {
+        "type": "PodReadyToStartContainers",
+        "status": "False",
         "lastTransitionTime": stage.clock.now().isoformat(),
     }
     creating = {"name": "proof", "state": {"waiting": {"reason": "ContainerCreating"}}}
-    status = {"conditions": [scheduled], "containerStatuses": [creating]}
+    status = {"conditions": [prepared], "containerStatuses": [creating]}
     spec = {"volumes": [{"name": "dataset", **kind}]}
     stage.cluster.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status})
     await stage.go(30)

@@ -61,6 +61,61 @@ def test_a_pod_that_fits_nowhere_says_so() -> None:
     assert pod({"conditions": [condition]}).trouble == "Unschedulable: 0/3 nodes"
 
 
+CREATING = {"name": "agent", "state": {"waiting": {"reason": "ContainerCreating"}}}
+INITIALIZING = {"name": "agent", "state": {"waiting": {"reason": "PodInitializing"}}}
+
+
+def unprepared(*containers: dict[str, Any], init: tuple[dict[str, Any], ...] = ()) -> children.PodObject:
+    condition = {
+        "type": "PodReadyToStartContainers",
+        "status": "False",
+        "lastTransitionTime": "2026-01-05T09:00:00Z",
+    }
+    return pod(
+        {
+            "conditions": [condition],
+            "containerStatuses": list(containers),
+            "initContainerStatuses": list(init),
+        },
+        template="new",
+    )
+
+
+def test_a_pod_that_waits_for_what_it_mounts_says_so_after_a_minute() -> None:
+    found = workload(deployment(1, 0, template="new"), [unprepared(CREATING)])
+    assert found is not None
+    assert found.why(datetime(2026, 1, 5, 9, 0, 59, tzinfo=UTC)) == ""
+    assert found.why(datetime(2026, 1, 5, 9, 1, tzinfo=UTC)).startswith("no container of pod p was made")
+
+
+def test_the_kubelets_words_come_before_ours() -> None:
+    broken = pod({"containerStatuses": [{"name": "agent", "state": {"waiting": {"reason": "ErrImagePull"}}}]})
+    found = workload(deployment(2, 0), [unprepared(CREATING), broken])
+    assert found is not None
+    assert found.why(datetime(2026, 1, 6, tzinfo=UTC)) == "agent: ErrImagePull"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        unprepared({"name": "agent", "state": {"running": {}}}),
+        unprepared({"name": "agent", "state": {"terminated": {"exitCode": 0}}}),
+        unprepared(INITIALIZING, init=({"name": "first", "state": {"running": {}}},)),
+        unprepared(),
+        pod({"conditions": [], "containerStatuses": [CREATING]}),
+        pod(
+            {
+                "conditions": [{"type": "PodReadyToStartContainers", "status": "True"}],
+                "containerStatuses": [CREATING],
+            }
+        ),
+    ],
+    ids=["runs", "has ended", "an init container runs", "not seen", "an old kubelet", "pulls its image"],
+)
+def test_a_pod_that_waits_for_nothing_that_it_mounts_says_nothing(found: children.PodObject) -> None:
+    assert found.unstarted is None
+
+
 def test_pods_of_an_older_template_and_pods_that_go_do_not_count() -> None:
     crashing = {"containerStatuses": [{"restartCount": 9}]}
     found = workload(
