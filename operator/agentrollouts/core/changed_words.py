@@ -11,7 +11,7 @@ from operator import itemgetter
 AROUND = 60
 """Characters that stay on each side of a change."""
 MOST_WORDS = 16_000
-"""Words and gaps of both lines together that are compared, without what both begin and end with: lines are written by others."""
+"""Words and gaps that are compared, of all lines together without what a pair begins and ends with: lines are written by others."""
 _REMARK = "\\"
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -21,10 +21,12 @@ def focused(lines: Sequence[str], longest: int) -> list[str]:
 
     What is left out says how long it is. Lines that have nothing to do with each other stay as they are.
     """
-    shown = list(lines)
+    shown, room = list(lines), MOST_WORDS
     for gone, come in _replaced(lines):
         for old, new in zip(gone, come, strict=True):
-            shown[old], shown[new] = _pair(lines[old], lines[new], longest)
+            if max(len(lines[old].encode()), len(lines[new].encode())) > longest:
+                shown[old], shown[new], words = _pair(lines[old], lines[new], room)
+                room -= words
     return shown
 
 
@@ -37,34 +39,19 @@ def _replaced(lines: Sequence[str]) -> Iterator[tuple[list[int], list[int]]]:
             yield gone, come
 
 
-def _pair(old: str, new: str, longest: int) -> tuple[str, str]:
-    if max(len(old.encode()), len(new.encode())) <= longest:
-        return old, new
+def _pair(old: str, new: str, room: int) -> tuple[str, str, int]:
+    """Both lines, and how many words were compared for them; as they are where those would be more than ``room``."""
     before, after = _WORDS.findall(old[1:]), _WORDS.findall(new[1:])
-    parts = _compared(before, after)
-    if parts is None:
-        return old, new
-    old_parts = [(alike, "".join(before[mine])) for alike, mine, _ in parts]
-    new_parts = [(alike, "".join(after[theirs])) for alike, _, theirs in parts]
-    return f"-{''.join(_elided(old_parts))}", f"+{''.join(_elided(new_parts))}"
-
-
-def _compared(before: list[str], after: list[str]) -> list[tuple[bool, slice, slice]] | None:
-    """Runs of words, whether both have them, and their places in both; None where there is too much to compare."""
     head = _alike(before, after)
     tail = min(_alike(before[::-1], after[::-1]), len(before) - head, len(after) - head)
-    old_end, new_end = len(before) - tail, len(after) - tail
-    if old_end + new_end - 2 * head > MOST_WORDS:
-        return None
-    changes = SequenceMatcher(None, before[head:old_end], after[head:new_end]).get_opcodes()
-    return [
-        (True, slice(head), slice(head)),
-        *(
-            (tag == "equal", slice(head + i, head + j), slice(head + k, head + m))
-            for tag, i, j, k, m in changes
-        ),
-        (True, slice(old_end, None), slice(new_end, None)),
-    ]
+    gone, come = before[head : len(before) - tail], after[head : len(after) - tail]
+    if len(gone) + len(come) > room:
+        return old, new, 0
+    changes = SequenceMatcher(None, gone, come).get_opcodes()
+    first, last = (True, "".join(before[:head])), (True, "".join(before[len(before) - tail :]))
+    old_parts = [first, *((tag == "equal", "".join(gone[i:j])) for tag, i, j, _, _ in changes), last]
+    new_parts = [first, *((tag == "equal", "".join(come[i:j])) for tag, _, _, i, j in changes), last]
+    return f"-{''.join(_elided(old_parts))}", f"+{''.join(_elided(new_parts))}", len(gone) + len(come)
 
 
 def _alike(before: Iterable[str], after: Iterable[str]) -> int:

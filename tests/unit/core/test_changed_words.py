@@ -75,6 +75,18 @@ def test_lines_without_a_partner_stay_as_they_are(lines: list[str]) -> None:
     assert focused(lines, 100) == lines
 
 
+def test_many_long_lines_are_compared_until_it_has_been_enough() -> None:
+    """Somebody who writes prompts must not keep the operator busy with them."""
+    words = " ".join(["other"] * (MOST_WORDS // 4))
+    lines = [
+        line for _ in range(9) for line in (f"-{paragraph()} {words}", f"+{paragraph()} {words.upper()}")
+    ]
+    shown = focused(lines, 300)
+    shorter = [len(one) < len(other) for one, other in zip(shown, lines, strict=True)]
+    assert shorter == sorted(shorter, reverse=True)
+    assert 0 < sum(shorter) < len(lines)
+
+
 def test_each_line_is_compared_with_the_one_in_its_place() -> None:
     old = [f"-{paragraph()}", f"-{paragraph(r20='Second.')}"]
     new = [f"+{paragraph(r50='Other.')}", f"+{paragraph(r20='Second.', r51='Another.')}"]
