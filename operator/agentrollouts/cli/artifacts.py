@@ -57,7 +57,8 @@ def registry(reference: Reference, *, plain_http: bool) -> Registry:
     # NB: httpx takes long to load, and most commands need no registry.
     from agentrollouts.release.registry import Registry
 
-    return Registry(reference, credentials=credentials_for(reference.host), plain_http=plain_http)
+    credentials = credentials_for(reference.host, reference.repository)
+    return Registry(reference, credentials=credentials, plain_http=plain_http)
 
 
 def as_yaml(value: dict[str, Any]) -> str:

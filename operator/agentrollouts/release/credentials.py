@@ -1,4 +1,4 @@
-"""Credentials for registries, from where ``docker login`` and its like keep them."""
+"""Credentials for registries, from where ``docker login``, ``podman login`` and their like keep them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,35 @@ class Credentials:
     password: str = field(repr=False)
 
 
-def credentials_for(host: str, environment: Mapping[str, str] | None = None) -> Credentials | None:
-    """Those of docker's config.json for a registry, by way of its credential helper where it names one; None without any.
+def credentials_for(
+    host: str, repository: str = "", environment: Mapping[str, str] | None = None
+) -> Credentials | None:
+    """Those for a registry from the first file that has some, by way of its credential helper where it names one; None without any.
 
-    Raises RegistryError where the file can't be read or says something else than docker writes.
+    Raises RegistryError where a file can't be read or says something else than the tools write.
     """
-    path = config_path(os.environ if environment is None else environment)
+    for path in config_paths(os.environ if environment is None else environment):
+        if (found := _in_file(path, host, repository)) is not None:
+            return found
+    return None
+
+
+def config_paths(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where docker looks, then podman (containers-auth.json(5)); the one file that ``REGISTRY_AUTH_FILE`` names, if it does."""
+    if given := environment.get("REGISTRY_AUTH_FILE"):
+        return (Path(given),)
+    home = Path(environment.get("HOME") or "~").expanduser()
+    containers = (
+        environment.get("XDG_RUNTIME_DIR"),
+        environment.get("XDG_CONFIG_HOME") or home / ".config",
+    )
+    return (
+        Path(environment.get("DOCKER_CONFIG") or home / ".docker") / "config.json",
+        *(Path(folder) / "containers" / "auth.json" for folder in containers if folder),
+    )
+
+
+def _in_file(path: Path, host: str, repository: str) -> Credentials | None:
     try:
         config = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -39,7 +62,8 @@ def credentials_for(host: str, environment: Mapping[str, str] | None = None) -> 
         raise RegistryError(f"{path}: expected JSON as `docker login` writes it; {error}") from error
     try:
         helper = config.get("credHelpers", {}).get(host) or config.get("credsStore")
-        entry = config.get("auths", {}).get(host)
+        entries = config.get("auths", {})
+        entry = next((entries[name] for name in _names(host, repository) if entries.get(name)), None)
         return _from_entry(entry) or (_from_helper(helper, host) if helper else None)
     except (AttributeError, TypeError, ValueError) as error:
         raise RegistryError(
@@ -47,10 +71,11 @@ def credentials_for(host: str, environment: Mapping[str, str] | None = None) -> 
         ) from error
 
 
-def config_path(environment: Mapping[str, str]) -> Path:
-    """Where docker looks."""
-    folder = environment.get("DOCKER_CONFIG") or Path(environment.get("HOME") or "~").expanduser() / ".docker"
-    return Path(folder) / "config.json"
+def _names(host: str, repository: str) -> Iterator[str]:
+    """What an entry may be called: podman has them for a part of a registry, too, and the longest name is the one."""
+    parts = [part for part in repository.split("/") if part]
+    for count in range(len(parts), -1, -1):
+        yield "/".join((host, *parts[:count]))
 
 
 def _from_entry(entry: dict[str, Any] | None) -> Credentials | None:
@@ -73,7 +98,9 @@ def _from_helper(name: str, host: str) -> Credentials | None:
             [program, "get"], input=host, capture_output=True, text=True, check=False, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RegistryError(f"docker's config.json names {program}, which doesn't answer: {error}") from error
+        raise RegistryError(
+            f"the file of registry credentials names {program}, which doesn't answer: {error}"
+        ) from error
     if done.returncode:
         return None
     answer = json.loads(done.stdout)

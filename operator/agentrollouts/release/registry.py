@@ -186,7 +186,7 @@ class Registry:
             return
         asked = f"{answer.request.method} {answer.request.url.path}"
         hints = {
-            401: f"; log in with `docker login {self._reference.host}`",
+            401: f"; log in with `docker login {self._reference.host}` or `podman login`",
             403: "; ask for the right to do so",
             404: "; check the repository, the tag and your rights",
         }
