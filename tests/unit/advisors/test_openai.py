@@ -106,6 +106,7 @@ async def test_a_wrong_answer_is_told_from_no_answer_at_all(model: Model, adviso
         assert answer.reason == reason
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # of what the client makes of nonsense
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
     "usage", [None, {"total_tokens": "many"}, {"total_tokens": -5}, {"prompt_tokens": 3}]
