@@ -15,7 +15,7 @@ from agentrollouts.core.evidence import Evidence, Unavailable
 from agentrollouts.core.opinion import Answer
 from agentrollouts.core.proof_run import ProofRun
 from agentrollouts.core.texts import Pair, Shown
-from agentrollouts.core.unstarted import Unstarted
+from agentrollouts.core.unstarted import Unstarted, why_not_started
 from agentrollouts.core.verification import Statements
 
 
@@ -58,7 +58,7 @@ class Workload:
 
     def why(self, now: datetime) -> str:
         """Why pods don't start, as far as that can be told by now."""
-        return self.trouble or (self.unstarted.trouble(now) if self.unstarted is not None else "")
+        return why_not_started(self.trouble, self.unstarted, now)
 
 
 @dataclass(frozen=True, slots=True)

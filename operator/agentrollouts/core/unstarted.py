@@ -26,3 +26,8 @@ class Unstarted:
             return ""
         needs = f"; it needs {', '.join(self.needs)}" if self.needs else ""
         return f"no container of pod {self.name} was made within a minute{needs} (kubectl describe pod {self.name})"
+
+
+def why_not_started(trouble: str, waiting: Unstarted | None, now: datetime) -> str:
+    """The kubelet's words where it has some, or else what can be told by now of a pod that waits."""
+    return trouble or (waiting.trouble(now) if waiting is not None else "")

@@ -137,7 +137,7 @@ def pod(raw: Raw, before: PodObject | None = None) -> PodObject:
         job=job,
         listens=_listens(raw) if job else "",
         ended=_ended(status) if job else None,
-        unstarted=unstarted(raw),
+        unstarted=unstarted(raw, conditions, containers),
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from agentrollouts.api.before_traffic import ProofSummary
 from agentrollouts.core.manifests import ROLLOUT_LABEL
 from agentrollouts.core.proof_run import Broken, Finished, ProofRun, Running
+from agentrollouts.core.unstarted import why_not_started
 from agentrollouts.runtime.children import Ended, PodObject
 from agentrollouts.runtime.views import Meta, Place, Raw, meta_of
 
@@ -68,17 +69,14 @@ def run_of(found: JobObject, pods: Iterable[PodObject], now: datetime) -> ProofR
     ours = [pod for pod in pods if pod.job == found.meta.uid]
     over = found.over
     if over is None:
-        return Running(next((words for pod in ours if (words := _trouble(pod, now))), ""))
+        reasons = (why_not_started(pod.trouble, pod.unstarted, now) for pod in ours)
+        return Running(next(filter(None, reasons), ""))
     endings = [pod.ended for pod in ours if pod.ended is not None]
     if not endings:
         if now < over + WORD and not found.failure.startswith("DeadlineExceeded"):
             return Running()
         return Broken(found.failure or "its pod is gone, and with it what it said", over)
     return _said(max(endings, key=lambda each: each.at or over), found, over)
-
-
-def _trouble(pod: PodObject, now: datetime) -> str:
-    return pod.trouble or (pod.unstarted.trouble(now) if pod.unstarted is not None else "")
 
 
 def _said(ended: Ended, found: JobObject, over: datetime) -> ProofRun:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from agentrollouts.core.unstarted import Unstarted
 from agentrollouts.runtime.views import Raw
@@ -17,16 +18,13 @@ _NEEDS = (
 """Kind of volume, its field with the name, and the kind of object."""
 
 
-def unstarted(raw: Raw) -> Unstarted | None:
-    """What a pod waits for, if it is one of these.
+def unstarted(raw: Raw, conditions: Mapping[Any, Raw], containers: Iterable[Raw]) -> Unstarted | None:
+    """What a pod waits for, if it is one of these: by its conditions, by type, and the statuses of all of its containers.
 
     NB: a container is ``ContainerCreating`` while its image is pulled, too; by then what the pod mounts is there, and the
     kubelet says so in a condition (Kubernetes 1.29; before that nothing is told).
     """
-    status = raw.get("status") or {}
-    conditions: dict[object, Raw] = {item.get("type"): item for item in status.get("conditions") or ()}
     prepared = conditions.get("PodReadyToStartContainers") or {}
-    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     states = [(item.get("state") or {}).get("waiting") or {} for item in containers]
     waits = bool(states) and all(state.get("reason") in _WAITING for state in states)
     if not waits or prepared.get("status") != "False" or not prepared.get("lastTransitionTime"):

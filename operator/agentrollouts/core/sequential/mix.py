@@ -38,8 +38,8 @@ WHOLLY = (1.0,)
 ONLY_KNOWN, WOULD_BE_MISSED = 0.0, 1.0
 """What is noted of each name that was used before the rollout."""
 OLD, NEW, NEW_UNITS = "=", "+", "m"
-MARKS = frozenset({OLD, NEW})
 """What each side's names are marked with in the memory, so that a tool may have any name, and the candidate's units."""
+MARKS = frozenset({OLD, NEW})
 
 
 class Sides(NamedTuple):
